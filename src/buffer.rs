@@ -1,0 +1,1 @@
+//! Byte helpers. To be written.

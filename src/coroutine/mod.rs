@@ -1,0 +1,1 @@
+//! Coroutines. To be written.

@@ -1,0 +1,1 @@
+//! The bounded thread pool. To be written.

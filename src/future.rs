@@ -1,0 +1,1 @@
+//! Future and Promise. To be written.

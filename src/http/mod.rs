@@ -1,0 +1,1 @@
+//! HTTP over streams. To be written.

@@ -1,0 +1,1 @@
+//! The loop. To be written.

@@ -1,0 +1,1 @@
+//! Buffered streams. To be written.

@@ -1,0 +1,3 @@
+//! The MongoDB client. To be written.
+#[cfg(feature = "embedded")]
+pub mod embedded;

@@ -1,0 +1,4 @@
+//! Pure protocol state machines. To be written.
+pub mod http1;
+#[cfg(feature = "mongo")]
+pub mod mongo;

@@ -1,0 +1,1 @@
+//! The MongoDB wire protocol. To be written.

@@ -1,0 +1,1 @@
+//! Test tools. To be written.

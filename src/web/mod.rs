@@ -1,0 +1,1 @@
+//! The Tornado layer. To be written.
