@@ -1,1 +1,375 @@
-//! The loop. To be written.
+//! The event loop. [`IoLoop::start`] is a `while` around [`IoLoop::turn`], and one turn is the
+//! whole idea of squall: run what is ready, sleep until something happens, hand it out.
+//!
+//! Owns the order of a turn and the four places work waits in: `callbacks`, `timers`, `handlers`
+//! and, for other threads, `remote`. Knows nothing of futures, coroutines or sockets: those are
+//! built above, out of callbacks. A panic in a callback is caught, reported with the line that
+//! registered it, and the loop goes on. Read next: `callbacks.rs`, `timers.rs`, then `future.rs`.
+
+mod builder;
+mod callbacks;
+mod current;
+mod entropy;
+mod guard;
+mod handlers;
+mod observer;
+mod periodic;
+mod remote;
+mod signals;
+mod slow;
+mod timers;
+mod trace;
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::fmt;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reactor::{Events, Instant, Reactor, Slots};
+
+pub use self::builder::Builder;
+pub(crate) use self::callbacks::Stepper;
+use self::callbacks::{Job, ReadyQueue};
+pub use self::current::{describe, note_wait};
+pub(crate) use self::current::{WaitNote, owner};
+use self::entropy::Entropy;
+pub use self::guard::Exception;
+pub(crate) use self::guard::panic_message;
+pub use self::handlers::{EventHandler, HandlerId};
+pub use self::observer::{Activity, CoroutineId, LoopObserver, Turn};
+pub use self::periodic::PeriodicCallback;
+pub use self::remote::LoopHandle;
+pub(crate) use self::remote::Remote;
+pub use self::signals::SignalHandle;
+pub use self::slow::SlowCallbackDetector;
+use self::timers::Timers;
+pub use self::timers::{Deadline, TimeoutHandle};
+pub use self::trace::TextTrace;
+
+/// While callbacks keep each other busy, the kernel is still asked at least this often: 50 us is
+/// less than a reader notices, and a hundred times the price of the question.
+const POLL_EVERY: Duration = Duration::from_micros(50);
+
+/// The same in turns, so that very short turns do not read news too often either.
+const POLL_EVERY_TURNS: u32 = 64;
+
+/// The loop-wide receive buffer: one read of any connection fits, and no idle connection needs its own.
+const RECEIVE_BUFFER_BYTES: usize = 64 * 1024;
+
+/// A handle to one event loop. Cloning it is cheap; it never leaves its thread.
+///
+/// ```
+/// use squall::ioloop::IoLoop;
+///
+/// let io_loop = IoLoop::new()?;
+/// let stop = io_loop.clone();
+/// io_loop.add_callback(move || stop.stop());
+/// io_loop.start()?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct IoLoop {
+    core: Rc<Core>,
+}
+
+/// What all handles of one loop share. Every cell is borrowed for a moment only, and never while
+/// somebody else's code runs.
+struct Core {
+    /// Tells this loop from every other of the process.
+    id: u64,
+    /// Where the loop is in its life.
+    state: Cell<State>,
+    /// The kernel, and the only clock.
+    reactor: RefCell<Box<dyn Reactor>>,
+    /// The time at which this turn began; read once a turn.
+    now: Cell<Instant>,
+    /// Callbacks and coroutine steps, first in, first out.
+    ready: ReadyQueue,
+    /// Deadlines and what to do then.
+    timers: RefCell<Timers>,
+    /// Registered sources and who hears about them.
+    handlers: RefCell<Slots<Rc<dyn EventHandler>>>,
+    /// What the kernel reported last; taken out while it is dispatched.
+    events: Cell<Option<Events>>,
+    /// Turns since the kernel was last asked, and when that was.
+    polled: Cell<(u32, Instant)>,
+    /// The door for other threads.
+    remote: Arc<Remote>,
+    /// Who watches; empty in production.
+    observers: RefCell<Vec<Rc<dyn LoopObserver>>>,
+    /// `observers` is not empty: one load on the hot path.
+    observed: Cell<bool>,
+    /// What the running callback is called, while somebody watches.
+    activity: RefCell<Option<Activity>>,
+    /// What the coroutine that is being polled says it waits for.
+    wait_note: Cell<Option<WaitNote>>,
+    /// The coroutine layer, once it is used.
+    stepper: OnceCell<Rc<dyn Stepper>>,
+    /// Taken by a stream while it reads.
+    receive_buffer: Cell<Option<Box<[u8]>>>,
+    /// Jobs of other threads that will come back here.
+    outside_work: Cell<usize>,
+    /// Where chance comes from.
+    entropy: RefCell<Entropy>,
+    /// The line for signals, opened at the first `on_signal`.
+    signals: RefCell<Option<signals::SignalTable>>,
+    /// What to do with an exception; without it, it is logged.
+    exception_hook: RefCell<Option<Rc<dyn Fn(&Exception)>>>,
+    /// Turns since the loop was made.
+    turns: Cell<u64>,
+}
+
+/// The life of a loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Not running.
+    Idle,
+    /// `stop` came before `start`: the next `start` answers at once (T005).
+    StopRequested,
+    /// Inside `start`.
+    Running,
+    /// Inside `start`, but this turn is the last.
+    Stopping,
+    /// Closed for good.
+    Closed,
+}
+
+impl IoLoop {
+    /// A loop over this machine's own backend, or the one `SQUALL_REACTOR` names
+    /// (`epoll`, `kqueue` or `mio`).
+    pub fn new() -> io::Result<Self> {
+        Self::builder().build()
+    }
+
+    /// Chooses backend, observers and seed.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Runs turns until [`stop`](Self::stop). Starting a loop that runs already, or starting a
+    /// second one on the same thread from inside a callback, is an error (T004).
+    pub fn start(&self) -> io::Result<()> {
+        match self.core.state.get() {
+            State::StopRequested => {
+                self.core.state.set(State::Idle);
+                return Ok(());
+            }
+            State::Closed => return Err(io::Error::other("the loop is closed")),
+            State::Running | State::Stopping => {
+                return Err(io::Error::other("the loop is running already"));
+            }
+            State::Idle => {}
+        }
+        let _current = current::enter(self)?;
+        self.core.state.set(State::Running);
+        self.refresh_now();
+        let mut outcome = Ok(());
+        while self.core.state.get() == State::Running && outcome.is_ok() {
+            outcome = self.turn();
+        }
+        if self.core.state.get() != State::Closed {
+            self.core.state.set(State::Idle);
+        }
+        outcome
+    }
+
+    /// One turn, in Tornado's order. What a callback adds runs in the next turn, never in this
+    /// one, so that no callback can starve the sockets.
+    fn turn(&self) -> io::Result<()> {
+        self.turn_started();
+        let batch = self.core.ready.len(); //     1. how much is ready now
+        let due = self.take_due_timers(); //      2. what is due, before anything runs
+        self.run_ready(batch); //                 3. the callbacks, first in, first out
+        self.run_timers(due); //                  4. the timers, each if it is still wanted
+        if self.core.state.get() == State::Running {
+            let deadline = self.next_wakeup(); // 5. how long there is nothing to do
+            let events = self.wait(deadline)?; // 6. sleep, or only look
+            self.dispatch(events); //             7. hand out what the kernel reported
+        }
+        self.turn_ended();
+        Ok(())
+    }
+
+    /// Ends the running [`start`](Self::start) after this turn; before `start`, makes it return at once.
+    pub fn stop(&self) {
+        let next = match self.core.state.get() {
+            State::Idle | State::StopRequested => State::StopRequested,
+            State::Running | State::Stopping => State::Stopping,
+            State::Closed => State::Closed,
+        };
+        self.core.state.set(next);
+    }
+
+    /// Drops everything the loop holds: callbacks, timers, handlers with their sources, suspended
+    /// coroutines. From now on callbacks from other threads are dropped silently (T007, T011).
+    pub fn close(&self) {
+        if self.core.state.replace(State::Closed) == State::Closed {
+            return;
+        }
+        self.core.remote.close();
+        let ready = self.core.ready.drain();
+        let timers = std::mem::take(&mut *self.core.timers.borrow_mut());
+        let handlers = std::mem::take(&mut *self.core.handlers.borrow_mut());
+        let signals = self.core.signals.take();
+        if let Some(stepper) = self.core.stepper.get() {
+            stepper.close();
+        }
+        // The users' destructors run here, when nothing of ours is borrowed.
+        drop((ready, timers, handlers, signals));
+    }
+
+    /// True after [`close`](Self::close).
+    pub fn is_closed(&self) -> bool {
+        self.core.state.get() == State::Closed
+    }
+
+    /// True while [`start`](Self::start) runs.
+    pub fn is_running(&self) -> bool {
+        matches!(self.core.state.get(), State::Running | State::Stopping)
+    }
+
+    /// The time at which this turn began. One clock read serves a whole turn.
+    pub fn now(&self) -> Instant {
+        if self.is_running() { self.core.now.get() } else { self.time() }
+    }
+
+    /// The time at this very moment, on the monotonic clock that timers use (T018).
+    pub fn time(&self) -> Instant {
+        self.core.reactor.borrow().now()
+    }
+
+    /// Wall-clock time since the Unix epoch: for dates, cookies and logs, never for deadlines.
+    pub fn wall_time(&self) -> Duration {
+        self.core.reactor.borrow().wall_time()
+    }
+
+    /// Turns since the loop was made.
+    pub fn turns(&self) -> u64 {
+        self.core.turns.get()
+    }
+
+    /// `epoll`, `kqueue`, `mio` or `virtual`.
+    pub fn backend_name(&self) -> &'static str {
+        self.core.reactor.borrow().name()
+    }
+
+    /// Lends the loop's one receive buffer (64 KiB), so that idle connections need none. A nested
+    /// call gets a fresh buffer.
+    pub fn with_receive_buffer<R>(&self, use_it: impl FnOnce(&mut [u8]) -> R) -> R {
+        let taken = self.core.receive_buffer.take();
+        let mut buffer = taken.unwrap_or_else(|| vec![0; RECEIVE_BUFFER_BYTES].into_boxed_slice());
+        let answer = use_it(&mut buffer);
+        self.core.receive_buffer.set(Some(buffer));
+        answer
+    }
+
+    /// Declares that work elsewhere (an executor job) will come back to this loop, so that a
+    /// virtual clock does not jump over it. Every `1` must be followed by a `-1`.
+    pub(crate) fn outside_work(&self, change: isize) {
+        let held = self.core.outside_work.get().saturating_add_signed(change);
+        self.core.outside_work.set(held);
+        self.core.reactor.borrow_mut().hold_time(held > 0);
+    }
+
+    /// Steps 3 of a turn.
+    fn run_ready(&self, batch: usize) {
+        for _ in 0..batch {
+            match self.core.ready.pop() {
+                Some(Job::Callback { callback, place }) => {
+                    self.run_guarded("callback", place, callback);
+                }
+                Some(Job::Step(slot)) => {
+                    if let Some(stepper) = self.core.stepper.get() {
+                        stepper.step(self, slot);
+                    }
+                }
+                None => break, // a callback closed the loop
+            }
+        }
+    }
+
+    /// Step 5: `Some(past)` means do not sleep, `None` sleep until something happens.
+    fn next_wakeup(&self) -> Option<Instant> {
+        if !self.core.ready.is_empty() || self.core.remote.has_news() {
+            return Some(Instant::ZERO);
+        }
+        self.core.timers.borrow_mut().next_deadline()
+    }
+
+    /// Step 6. With callbacks waiting, most turns need not ask the kernel at all.
+    fn wait(&self, deadline: Option<Instant>) -> io::Result<Option<Events>> {
+        let busy = deadline == Some(Instant::ZERO);
+        let (turns, asked_at) = self.core.polled.get();
+        if busy && turns < POLL_EVERY_TURNS && self.core.now.get() - asked_at < POLL_EVERY {
+            self.refresh_now();
+            self.take_remote();
+            self.core.polled.set((turns + 1, asked_at));
+            return Ok(None);
+        }
+        let mut events = self.core.events.take().unwrap_or_else(|| Events::with_capacity(1024));
+        let outcome = self.core.remote.sleeping(|news| {
+            let deadline = if news { Some(Instant::ZERO) } else { deadline };
+            self.core.reactor.borrow_mut().wait(&mut events, deadline)
+        });
+        self.refresh_now();
+        self.take_remote();
+        self.core.polled.set((0, self.core.now.get()));
+        outcome.map(|()| Some(events))
+    }
+
+    /// Step 7: a handler may add, change and remove other handlers; whoever was removed during
+    /// this batch is not called any more, because its token is stale.
+    fn dispatch(&self, events: Option<Events>) {
+        let Some(mut events) = events else { return };
+        for event in events.iter() {
+            let handler = self.core.handlers.borrow().get(event.token()).cloned();
+            if let Some(handler) = handler {
+                self.run_handler(handler, event);
+            }
+        }
+        events.clear();
+        self.core.events.set(Some(events));
+    }
+
+    fn refresh_now(&self) {
+        self.core.now.set(self.time());
+    }
+
+    fn turn_started(&self) {
+        self.core.turns.set(self.core.turns.get() + 1);
+        if self.core.observed.get() {
+            let turn = Turn {
+                number: self.core.turns.get(),
+                now: self.core.now.get(),
+                ready: self.core.ready.len(),
+                timers: self.core.timers.borrow().len(),
+            };
+            self.observe(|observer| observer.turn_start(&turn));
+        }
+    }
+
+    fn turn_ended(&self) {
+        if self.core.observed.get() {
+            let (number, now) = (self.core.turns.get(), self.time());
+            self.observe(|observer| observer.turn_end(number, now));
+        }
+    }
+}
+
+impl fmt::Debug for IoLoop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IoLoop")
+            .field("id", &self.core.id)
+            .field("state", &self.core.state.get())
+            .field("turns", &self.core.turns.get())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        self.remote.close();
+    }
+}

@@ -1,1 +1,0 @@
-//! Future and Promise. To be written.

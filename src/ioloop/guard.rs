@@ -1,0 +1,94 @@
+//! Running somebody else's code: what panics is caught, reported with its place, and the loop
+//! goes on. Here the observers learn what ran and for how long.
+//!
+//! Knows only that a callback is something to call. Read next: `observer.rs`.
+
+use std::any::Any;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::rc::Rc;
+
+use super::{Activity, IoLoop};
+use crate::log;
+
+/// A panic that was caught on the loop, or an error nobody was there to receive.
+#[derive(Clone, Debug)]
+pub struct Exception {
+    /// What ran: `callback`, `timer`, `handler`, `coroutine`.
+    pub kind: &'static str,
+    /// The line that registered it.
+    pub place: &'static Location<'static>,
+    /// The panic's message, or the error's.
+    pub message: String,
+}
+
+impl fmt::Display for Exception {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "exception in {} added at {}: {}", self.kind, self.place, self.message)
+    }
+}
+
+/// The text of a panic.
+pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&'static str>().map(|text| (*text).to_owned());
+    text.or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "panicked with a value that is no text".to_owned())
+}
+
+impl IoLoop {
+    /// Runs `code` and catches what it throws.
+    pub(crate) fn run_guarded(
+        &self,
+        kind: &'static str,
+        place: &'static Location<'static>,
+        code: impl FnOnce(),
+    ) {
+        if self.core.observed.get() {
+            return self.run_observed(kind, place, code);
+        }
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(code)) {
+            self.report_exception(kind, place, panic_message(&*payload));
+        }
+    }
+
+    fn run_observed(
+        &self,
+        kind: &'static str,
+        place: &'static Location<'static>,
+        code: impl FnOnce(),
+    ) {
+        let activity = Activity { kind, place, label: None };
+        self.observe(|observer| observer.callback_start(&activity));
+        // A coroutine's first step runs inside its parent: keep the parent's name for later.
+        let parent = self.core.activity.replace(Some(activity));
+        let started = self.time();
+        let outcome = catch_unwind(AssertUnwindSafe(code));
+        let elapsed = self.time() - started;
+        if let Some(activity) = self.core.activity.replace(parent) {
+            self.observe(|observer| observer.callback_end(&activity, elapsed));
+        }
+        if let Err(payload) = outcome {
+            self.report_exception(kind, place, panic_message(&*payload));
+        }
+    }
+
+    /// Replaces what happens to exceptions (T023). Without a hook, each is one line of the log.
+    pub fn on_exception(&self, hook: impl Fn(&Exception) + 'static) {
+        *self.core.exception_hook.borrow_mut() = Some(Rc::new(hook));
+    }
+
+    /// Hands an exception to the hook, or to the log (T024).
+    pub(crate) fn report_exception(
+        &self,
+        kind: &'static str,
+        place: &'static Location<'static>,
+        message: String,
+    ) {
+        let exception = Exception { kind, place, message };
+        let hook = self.core.exception_hook.borrow().clone();
+        match hook {
+            Some(hook) => hook(&exception),
+            None => log::application_error(&exception.to_string()),
+        }
+    }
+}
