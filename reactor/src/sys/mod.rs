@@ -1,0 +1,7 @@
+//! The system calls: one file for each kernel interface, and the only door for `unsafe`.
+//!
+//! Owns which file is compiled on which system: epoll on Linux, kqueue on every other Unix (and on
+//! Linux too, over libkqueue, when built with `--cfg squall_libkqueue`). Read next: `epoll.rs`.
+
+#[cfg(target_os = "linux")]
+pub(crate) mod epoll;
