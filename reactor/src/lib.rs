@@ -56,3 +56,4 @@ pub use interest::Interest;
 pub use reactor::Reactor;
 pub use token::{Slots, Token};
 pub use waker::{Bell, Waker};
+pub mod signals;
