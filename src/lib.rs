@@ -15,6 +15,4 @@ pub mod log;
 pub mod mongo;
 pub mod net;
 pub mod proto;
-pub mod sync;
-pub mod testing;
 pub mod web;

@@ -19,7 +19,9 @@ use crate::ioloop;
 ///
 /// All are waited for, even if one fails. Then the first error in list order is returned, and the
 /// errors of the others are logged, unless their `quiet_if` expects them (F047).
-pub async fn join_all<T: 'static>(futures: impl IntoIterator<Item = Future<T>>) -> Result<Vec<T>, Error> {
+pub async fn join_all<T: 'static>(
+    futures: impl IntoIterator<Item = Future<T>>,
+) -> Result<Vec<T>, Error> {
     let mut values = Vec::new();
     let mut failed = None;
     for future in futures.into_iter().collect::<Vec<_>>() {
@@ -114,6 +116,10 @@ impl<T> AsCompleted<T> {
     ///
     /// Cancel-safe: an outcome that arrived stays for the next call.
     #[track_caller]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "an asynchronous `next` is no `Iterator::next`"
+    )]
     pub fn next(&mut self) -> impl std::future::Future<Output = Option<(usize, Result<T, Error>)>> {
         let place = Location::caller();
         poll_fn(move |context| {

@@ -87,8 +87,11 @@ struct Waiters<T: 'static> {
     rest: Vec<Waiter<T>>,
 }
 
+/// What runs when the future is done.
+type DoneCallback<T> = Box<dyn FnOnce(&Future<T>)>;
+
 enum Waiter<T: 'static> {
-    Callback(Box<dyn FnOnce(&Future<T>)>, &'static Location<'static>),
+    Callback(DoneCallback<T>, &'static Location<'static>),
     Waker(Waker),
 }
 
@@ -339,7 +342,9 @@ impl<T> Drop for Cell<T> {
         let expected = self.quiet.borrow().as_ref().is_some_and(|quiet| quiet(error));
         if error.is_a_failure() && !expected {
             let place = self.place;
-            log::application_error(&format!("future's error was never retrieved: {error} ({place})"));
+            log::application_error(&format!(
+                "future's error was never retrieved: {error} ({place})"
+            ));
         }
     }
 }

@@ -30,8 +30,8 @@ pub struct SharedFuture<T: 'static> {
 }
 
 impl<T: Clone> SharedFuture<T> {
-    pub(super) fn new(future: Future<T>) -> Self {
-        Self { cell: Rc::clone(&future.cell) }
+    pub(super) fn new(Future { cell }: Future<T>) -> Self {
+        Self { cell }
     }
 
     /// True once there is an outcome.

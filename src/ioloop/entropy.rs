@@ -9,7 +9,7 @@ use super::IoLoop;
 pub(super) enum Entropy {
     /// The operating system.
     System,
-    /// SplitMix64, by its state. Never for secrets.
+    /// `SplitMix64`, by its state. Never for secrets.
     Seeded(u64),
 }
 

@@ -37,11 +37,14 @@ impl fmt::Debug for HandlerId {
     }
 }
 
+/// What the user gives to `add_handler`.
+type Callback<S> = Box<dyn FnMut(&S, Event)>;
+
 /// A closure as a handler. It keeps a share of its source, so that the descriptor cannot be
 /// closed and reused behind the loop's back.
 struct Closure<S> {
     source: Rc<S>,
-    callback: RefCell<Box<dyn FnMut(&S, Event)>>,
+    callback: RefCell<Callback<S>>,
     place: &'static Location<'static>,
 }
 
@@ -67,7 +70,7 @@ impl IoLoop {
     ) -> io::Result<HandlerId> {
         let place = Location::caller();
         let share: Rc<dyn AsFd> = Rc::clone(&source) as Rc<dyn AsFd>;
-        let callback = RefCell::new(Box::new(callback) as Box<dyn FnMut(&S, Event)>);
+        let callback = RefCell::new(Box::new(callback) as Callback<S>);
         let handler = Rc::new(Closure { source: Rc::clone(&source), callback, place });
         let token = self.register(Source::from(source.as_fd()), interest, handler)?;
         Ok(HandlerId { token, source: Rc::downgrade(&share) })

@@ -1,1 +1,0 @@
-//! Test tools. To be written.
