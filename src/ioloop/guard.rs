@@ -28,6 +28,9 @@ impl fmt::Display for Exception {
     }
 }
 
+/// What to do with an exception.
+pub(super) type Hook = Rc<dyn Fn(&Exception)>;
+
 /// The text of a panic.
 pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&'static str>().map(|text| (*text).to_owned());

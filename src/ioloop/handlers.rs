@@ -62,6 +62,7 @@ impl IoLoop {
     /// Calls `callback` with `source` whenever the kernel reports it ready for `interest` (T008).
     /// Registering a descriptor twice is an error of kind `AlreadyExists`.
     #[track_caller]
+    #[expect(clippy::needless_pass_by_value, reason = "the loop takes a share of the source")]
     pub fn add_handler<S: AsFd + 'static>(
         &self,
         source: Rc<S>,

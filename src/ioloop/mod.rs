@@ -116,7 +116,7 @@ struct Core {
     /// The line for signals, opened at the first `on_signal`.
     signals: RefCell<Option<signals::SignalTable>>,
     /// What to do with an exception; without it, it is logged.
-    exception_hook: RefCell<Option<Rc<dyn Fn(&Exception)>>>,
+    exception_hook: RefCell<Option<guard::Hook>>,
     /// Turns since the loop was made.
     turns: Cell<u64>,
 }
@@ -323,7 +323,7 @@ impl IoLoop {
     /// this batch is not called any more, because its token is stale.
     fn dispatch(&self, events: Option<Events>) {
         let Some(mut events) = events else { return };
-        for event in events.iter() {
+        for event in &events {
             let handler = self.core.handlers.borrow().get(event.token()).cloned();
             if let Some(handler) = handler {
                 self.run_handler(handler, event);

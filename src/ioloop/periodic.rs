@@ -43,16 +43,19 @@ pub struct PeriodicCallback {
     inner: Rc<Inner>,
 }
 
-/// Either kind of callback, as something that may still be busy when it returns.
-type Busy = Pin<Box<dyn Future<Output = ()>>>;
+/// What an asynchronous callback leaves behind: something that is still busy.
+pub(crate) type Busy = Pin<Box<dyn Future<Output = ()>>>;
+
+/// Runs the busy part to its end and then calls the last argument; given by the layer that knows
+/// coroutines.
+pub(crate) type RunBusy = fn(&IoLoop, Busy, Box<dyn FnOnce()>);
 
 struct Inner {
     io_loop: IoLoop,
     period: Duration,
     jitter: Cell<f64>,
     callback: RefCell<Box<dyn FnMut() -> Option<Busy>>>,
-    /// Who runs an asynchronous callback; given by the layer that knows coroutines.
-    run: Option<fn(&IoLoop, Busy, Box<dyn FnOnce()>)>,
+    run: Option<RunBusy>,
     place: &'static Location<'static>,
     /// The grid point the pending timer stands for.
     scheduled: Cell<Instant>,
@@ -80,7 +83,7 @@ impl PeriodicCallback {
         io_loop: &IoLoop,
         period: Duration,
         mut callback: impl FnMut() -> Busy + 'static,
-        run: fn(&IoLoop, Busy, Box<dyn FnOnce()>),
+        run: RunBusy,
     ) -> Self {
         Self::build(io_loop, period, Box::new(move || Some(callback())), Some(run))
     }
@@ -90,7 +93,7 @@ impl PeriodicCallback {
         io_loop: &IoLoop,
         period: Duration,
         callback: Box<dyn FnMut() -> Option<Busy>>,
-        run: Option<fn(&IoLoop, Busy, Box<dyn FnOnce()>)>,
+        run: Option<RunBusy>,
     ) -> Self {
         assert!(!period.is_zero(), "a periodic callback needs a period above zero");
         let inner = Inner {
