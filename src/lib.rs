@@ -14,5 +14,6 @@ pub mod log;
 #[cfg(feature = "mongo")]
 pub mod mongo;
 pub mod net;
+pub mod process;
 pub mod proto;
 pub mod web;

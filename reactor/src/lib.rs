@@ -56,4 +56,3 @@ pub use interest::Interest;
 pub use reactor::Reactor;
 pub use token::{Slots, Token};
 pub use waker::{Bell, Waker};
-pub mod signals;

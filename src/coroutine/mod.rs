@@ -92,6 +92,7 @@ impl IoLoop {
     }
 
     /// Runs the loop until `coroutine` is done (T006).
+    #[track_caller]
     pub fn run_sync<T: 'static>(
         &self,
         coroutine: impl std::future::Future<Output = T> + 'static,
@@ -100,6 +101,7 @@ impl IoLoop {
     }
 
     /// The same, for at most `limit`; then the coroutine is cancelled.
+    #[track_caller]
     pub fn run_sync_timeout<T: 'static>(
         &self,
         limit: Duration,
@@ -108,6 +110,7 @@ impl IoLoop {
         self.drive(coroutine, Some(limit))
     }
 
+    #[track_caller]
     fn drive<T: 'static>(
         &self,
         coroutine: impl std::future::Future<Output = T> + 'static,
@@ -121,7 +124,7 @@ impl IoLoop {
             place,
             Box::new(move || {
                 // Spawned from inside, so that the loop is current in the very first step.
-                let future = loop_in.spawn(coroutine);
+                let future = loop_in.spawn_outcome(place, async { Ok(coroutine.await) });
                 let stop = loop_in.clone();
                 future.add_done_callback(move |_| stop.stop());
                 *out.borrow_mut() = Some(future);
