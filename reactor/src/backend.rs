@@ -41,6 +41,9 @@ impl Backend {
         if cfg!(all(target_os = "linux", squall_libkqueue)) {
             available.push(Self::Kqueue);
         }
+        if cfg!(feature = "mio") {
+            available.push(Self::Mio);
+        }
         available
     }
 
@@ -65,6 +68,9 @@ impl Backend {
             Self::Epoll => Ok(Box::new(sys::epoll::Epoll::new()?)),
             #[cfg(any(squall_libkqueue, not(target_os = "linux")))]
             Self::Kqueue => Ok(Box::new(sys::kqueue::Kqueue::new()?)),
+            #[cfg(feature = "mio")]
+            Self::Mio => Ok(Box::new(crate::mio::Mio::new()?)),
+            #[allow(unreachable_patterns, reason = "a machine may have all three")]
             missing => Err(UnknownBackend { name: missing.name().to_owned() }.into()),
         }
     }

@@ -43,7 +43,12 @@ mod backend;
 mod clock;
 mod events;
 mod interest;
+#[cfg(feature = "mio")]
+mod mio;
 mod reactor;
+#[cfg(any(feature = "mio", squall_libkqueue, not(target_os = "linux")))]
+mod registered;
+mod sim;
 mod sleep;
 mod sys;
 mod token;
@@ -54,5 +59,12 @@ pub use clock::Instant;
 pub use events::{Event, Events, Source};
 pub use interest::Interest;
 pub use reactor::Reactor;
+pub use signals::Signal;
+pub use sim::{TimeControl, VirtualTime};
 pub use token::{Slots, Token};
 pub use waker::{Bell, Waker};
+
+/// Unix signals as something to wait for.
+pub mod signals {
+    pub use crate::sys::signal::{Signal, Signals};
+}

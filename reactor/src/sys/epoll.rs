@@ -115,7 +115,7 @@ fn translate(report: &epoll::Event) -> Option<Event> {
         return None;
     }
     let event = Event::new(token)
-        .readable(flags.intersects(EventFlags::IN | EventFlags::PRI))
+        .readable(flags.intersects(EventFlags::IN))
         .writable(flags.intersects(EventFlags::OUT))
         .read_closed(flags.intersects(EventFlags::RDHUP | EventFlags::HUP))
         .write_closed(flags.intersects(EventFlags::HUP | EventFlags::ERR))

@@ -5,3 +5,10 @@
 
 #[cfg(target_os = "linux")]
 pub(crate) mod epoll;
+
+#[cfg(any(squall_libkqueue, not(target_os = "linux")))]
+pub(crate) mod kqueue;
+#[cfg(all(squall_libkqueue, target_os = "linux"))]
+mod libkqueue;
+
+pub(crate) mod signal;
