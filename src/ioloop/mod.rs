@@ -292,7 +292,7 @@ impl IoLoop {
 
     /// Step 5: `Some(past)` means do not sleep, `None` sleep until something happens.
     fn next_wakeup(&self) -> Option<Instant> {
-        if !self.core.ready.is_empty() || self.core.remote.has_news() {
+        if !self.core.ready.is_empty() {
             return Some(Instant::ZERO);
         }
         self.core.timers.borrow_mut().next_deadline()
@@ -309,10 +309,7 @@ impl IoLoop {
             return Ok(None);
         }
         let mut events = self.core.events.take().unwrap_or_else(|| Events::with_capacity(1024));
-        let outcome = self.core.remote.sleeping(|news| {
-            let deadline = if news { Some(Instant::ZERO) } else { deadline };
-            self.core.reactor.borrow_mut().wait(&mut events, deadline)
-        });
+        let outcome = self.core.reactor.borrow_mut().wait(&mut events, deadline);
         self.refresh_now();
         self.take_remote();
         self.core.polled.set((0, self.core.now.get()));

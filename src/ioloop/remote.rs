@@ -1,8 +1,8 @@
 //! The door for other threads: a queue behind a lock, and the reactor's waker.
 //!
 //! Owns what other threads may touch: [`LoopHandle::add_callback`] and the wake-ups of coroutines.
-//! A thread writes to the kernel only if the loop sleeps, so waking a busy loop costs no system
-//! call; the two flags below make sure that no wake-up falls between. Read next: `signals.rs`.
+//! A sender writes the inbox and then calls the waker, which reaches the kernel only if the loop
+//! sleeps and is never forgotten if it does not yet. Read next: `signals.rs`.
 
 use std::fmt;
 use std::panic::Location;
@@ -27,25 +27,16 @@ struct Inbox {
 }
 
 /// The shared side of the door.
-///
-/// A sender first writes the inbox and raises `news`, then looks at `asleep`; the loop first
-/// raises `asleep`, then looks at `news`. In whatever order the four steps interleave, at least
-/// one of the two sees the other's flag.
 pub(crate) struct Remote {
     inbox: Mutex<Inbox>,
+    /// The inbox is not empty: so that a turn without news takes no lock.
     news: AtomicBool,
-    asleep: AtomicBool,
     waker: Waker,
 }
 
 impl Remote {
     pub(super) fn new(waker: Waker) -> Self {
-        Self {
-            inbox: Mutex::default(),
-            news: AtomicBool::new(false),
-            asleep: AtomicBool::new(false),
-            waker,
-        }
+        Self { inbox: Mutex::default(), news: AtomicBool::new(false), waker }
     }
 
     /// A panic in another thread cannot leave the inbox half written: pushes are single steps.
@@ -61,28 +52,14 @@ impl Remote {
             }
             write(&mut inbox);
         }
-        self.news.store(true, Ordering::SeqCst);
-        if self.asleep.swap(false, Ordering::SeqCst) {
-            // The only failure is a closed loop, and then nobody waits for this.
-            let _ = self.waker.wake();
-        }
+        self.news.store(true, Ordering::Release);
+        // The only failure is a closed loop, and then nobody waits for this.
+        let _ = self.waker.wake();
     }
 
     /// Another thread woke the coroutine in `slot`.
     pub(crate) fn wake(&self, slot: u32) {
         self.send(|inbox| inbox.wakes.push(slot));
-    }
-
-    pub(super) fn has_news(&self) -> bool {
-        self.news.load(Ordering::SeqCst)
-    }
-
-    /// Runs `sleep` so that senders know they must wake it; tells it whether news came before.
-    pub(super) fn sleeping<R>(&self, sleep: impl FnOnce(bool) -> R) -> R {
-        self.asleep.store(true, Ordering::SeqCst);
-        let answer = sleep(self.has_news());
-        self.asleep.store(false, Ordering::SeqCst);
-        answer
     }
 
     pub(super) fn close(&self) {
@@ -156,10 +133,10 @@ impl IoLoop {
 
     /// Moves what other threads sent to the ready queue, behind what is there.
     pub(super) fn take_remote(&self) {
-        if !self.core.remote.has_news() {
-            return;
+        if !self.core.remote.news.load(Ordering::Relaxed) {
+            return; // a sender that writes just now calls the waker after it
         }
-        self.core.remote.news.store(false, Ordering::SeqCst);
+        self.core.remote.news.store(false, Ordering::Relaxed);
         let (callbacks, wakes, stop) = {
             let mut inbox = self.core.remote.inbox();
             let stop = std::mem::take(&mut inbox.stop);
