@@ -609,15 +609,16 @@ fn f035_a_slow_periodic_coroutine_never_overlaps_and_keeps_to_the_grid() {
         let (running, starts) = (Rc::new(Cell::new(false)), Rc::new(RefCell::new(Vec::new())));
         let began = io_loop.time();
         let (busy, list, clock) = (Rc::clone(&running), Rc::clone(&starts), io_loop.clone());
-        let periodic = PeriodicCallback::coroutine(&io_loop, Duration::from_millis(10), move || {
-            let (busy, list, clock) = (Rc::clone(&busy), Rc::clone(&list), clock.clone());
-            async move {
-                assert!(!busy.replace(true), "overlap");
-                list.borrow_mut().push((clock.time() - began).as_millis());
-                squall::coroutine::sleep(Duration::from_millis(25)).await;
-                busy.set(false);
-            }
-        });
+        let periodic =
+            PeriodicCallback::coroutine(&io_loop, Duration::from_millis(10), move || {
+                let (busy, list, clock) = (Rc::clone(&busy), Rc::clone(&list), clock.clone());
+                async move {
+                    assert!(!busy.replace(true), "overlap");
+                    list.borrow_mut().push((clock.time() - began).as_millis());
+                    squall::coroutine::sleep(Duration::from_millis(25)).await;
+                    busy.set(false);
+                }
+            });
         periodic.start();
         squall::coroutine::sleep(Duration::from_millis(100)).await;
         periodic.stop();
@@ -678,9 +679,7 @@ fn callbacks_that_feed_each_other_do_not_starve_timers_or_sockets() {
         let (ours, mut theirs) = std::os::unix::net::UnixStream::pair().unwrap();
         let (read, stop) = (Rc::new(Cell::new(false)), io_loop.clone());
         let flag = Rc::clone(&read);
-        io_loop
-            .add_handler(Rc::new(ours), Interest::READABLE, move |_, _| flag.set(true))
-            .unwrap();
+        io_loop.add_handler(Rc::new(ours), Interest::READABLE, move |_, _| flag.set(true)).unwrap();
         io_loop.call_later(Duration::from_millis(5), move || stop.stop());
         theirs.write_all(b"x").unwrap();
         io_loop.start().unwrap();

@@ -19,7 +19,9 @@ use crate::ioloop;
 ///
 /// All are waited for, even if one fails. Then the first error in list order is returned, and the
 /// errors of the others are logged, unless their `quiet_if` expects them (F047).
-pub async fn join_all<T: 'static>(futures: impl IntoIterator<Item = Future<T>>) -> Result<Vec<T>, Error> {
+pub async fn join_all<T: 'static>(
+    futures: impl IntoIterator<Item = Future<T>>,
+) -> Result<Vec<T>, Error> {
     let mut values = Vec::new();
     let mut failed = None;
     for future in futures.into_iter().collect::<Vec<_>>() {

@@ -168,10 +168,15 @@ impl PeriodicCallback {
         period: Duration,
         mut callback: impl FnMut() -> F + 'static,
     ) -> Self {
-        Self::with_runner(io_loop, period, move || Box::pin(callback()), |io_loop, busy, then| {
-            let future = io_loop.spawn(busy);
-            future.add_done_callback(move |_| then());
-        })
+        Self::with_runner(
+            io_loop,
+            period,
+            move || Box::pin(callback()),
+            |io_loop, busy, then| {
+                let future = io_loop.spawn(busy);
+                future.add_done_callback(move |_| then());
+            },
+        )
     }
 }
 

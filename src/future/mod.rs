@@ -339,7 +339,9 @@ impl<T> Drop for Cell<T> {
         let expected = self.quiet.borrow().as_ref().is_some_and(|quiet| quiet(error));
         if error.is_a_failure() && !expected {
             let place = self.place;
-            log::application_error(&format!("future's error was never retrieved: {error} ({place})"));
+            log::application_error(&format!(
+                "future's error was never retrieved: {error} ({place})"
+            ));
         }
     }
 }

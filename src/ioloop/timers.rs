@@ -46,7 +46,10 @@ pub struct TimeoutHandle(Token);
 
 /// What happens at the deadline.
 enum Action {
-    Call { callback: Box<dyn FnOnce()>, place: &'static Location<'static> },
+    Call {
+        callback: Box<dyn FnOnce()>,
+        place: &'static Location<'static>,
+    },
     /// A sleeping coroutine: waking it needs no box.
     Wake(Waker),
 }

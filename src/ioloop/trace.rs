@@ -71,7 +71,10 @@ impl LoopObserver for TextTrace {
     fn coroutine_wait(&self, CoroutineId(id): CoroutineId, wait: Option<WaitNote>) {
         match wait {
             Some(wait) => {
-                self.line(format_args!("  coroutine {id} waits for {} ({})", wait.what, wait.place));
+                self.line(format_args!(
+                    "  coroutine {id} waits for {} ({})",
+                    wait.what, wait.place
+                ));
             }
             None => self.line(format_args!("  coroutine {id} waits")),
         }
