@@ -1,0 +1,254 @@
+//! The pump: what happens when the kernel reports a stream ready, in one place.
+//!
+//! Owns [`Inner`], the shared body of a stream, and the order of an event: connect, deliver,
+//! notice the end, wake, send. Everything a reader writes while it is shown new bytes leaves with
+//! one send at the end of the event. Nobody is called while the state is borrowed. Futures move
+//! their bytes themselves, see `iostream/read.rs`.
+
+use std::cell::{Cell, RefCell};
+use std::io::{self, ErrorKind};
+use std::panic::Location;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use reactor::Event;
+
+use super::error::is_everyday;
+use super::state::{Consumer, Farewell, Pump, Readiness, State};
+use super::{IoStream, StreamLimits, StreamReader};
+use crate::ioloop::{EventHandler, IoLoop};
+use crate::log::{self, Level};
+use crate::net::Peer;
+
+/// So many full receive buffers of one connection, then the others have their turn.
+pub(super) const READS_IN_A_ROW: u8 = 16;
+
+/// What all handles of a stream share.
+pub(super) struct Inner {
+    pub(super) io_loop: IoLoop,
+    pub(super) limits: StreamLimits,
+    pub(super) peer: Peer,
+    /// The line that made the stream.
+    pub(super) place: &'static Location<'static>,
+    /// How many [`IoStream`]s there are; the loop's own share does not count.
+    pub(super) handles: Cell<usize>,
+    pub(super) state: RefCell<State>,
+}
+
+impl EventHandler for Inner {
+    fn ready(self: Rc<Self>, event: Event) {
+        self.state.borrow_mut().note(event);
+        self.pump();
+    }
+
+    fn place(&self) -> &'static Location<'static> {
+        self.place
+    }
+}
+
+impl Inner {
+    /// Moves what can be moved.
+    fn pump(self: &Rc<Self>) {
+        let Some(running) = Running::begin(self) else { return };
+        self.finish_connect();
+        let more = self.deliver();
+        self.notice_end();
+        self.wake_reader();
+        drop(running);
+        self.flush();
+        if more {
+            self.schedule();
+        }
+    }
+
+    fn finish_connect(self: &Rc<Self>) {
+        if let Some(Some(waker)) = self.attempt(State::finish_connect) {
+            waker.wake();
+        }
+    }
+
+    /// Shows the reader what there is, until it has seen all of it or wants no more. True if it
+    /// was interrupted because others must have their turn.
+    fn deliver(self: &Rc<Self>) -> bool {
+        (0..READS_IN_A_ROW).all(|_| self.io_loop.with_receive_buffer(|buf| self.deliver_once(buf)))
+    }
+
+    /// One read, one call; false when there is nothing to do for now.
+    fn deliver_once(self: &Rc<Self>, buf: &mut [u8]) -> bool {
+        match self.attempt(|state| state.next_delivery(buf, &self.limits)) {
+            Some(Some((reader, count))) => {
+                self.show(reader, &buf[..count]);
+                true
+            }
+            Some(None) | None => false,
+        }
+    }
+
+    /// Shows `reader` what was kept and what is new; keeps what it does not consume.
+    fn show(self: &Rc<Self>, reader: Rc<dyn StreamReader>, new: &[u8]) {
+        let stream = IoStream::share(self);
+        let mut kept = std::mem::take(&mut self.state.borrow_mut().input);
+        if kept.is_empty() {
+            let consumed = reader.received(&stream, new);
+            kept.append(&new[consumed..]);
+        } else {
+            kept.append(new);
+            let consumed = reader.received(&stream, kept.as_slice());
+            kept.advance(consumed);
+        }
+        self.attempt(|state| {
+            let overfull = kept.len() > self.limits.read_buffer_max;
+            state.input = kept;
+            match state.consumer {
+                Consumer::Reader(_) if overfull => Err(full()),
+                _ => Ok(()),
+            }
+        });
+    }
+
+    fn notice_end(self: &Rc<Self>) {
+        if !self.state.borrow().readiness.is_ending() {
+            return;
+        }
+        let over = self.io_loop.with_receive_buffer(|buf| {
+            self.attempt(|state| state.is_over(buf, &self.limits)) //
+        });
+        if over == Some(true) {
+            self.flush(); // what was written in answer to the last bytes still leaves
+            self.close(None);
+        }
+    }
+
+    /// A waiting read looks for itself.
+    fn wake_reader(&self) {
+        let waker = match &*self.state.borrow() {
+            State { consumer: Consumer::Future(waker), readiness, input, .. }
+                if *readiness != Readiness::Drained || !input.is_empty() =>
+            {
+                waker.clone()
+            }
+            _ => return,
+        };
+        waker.wake();
+    }
+
+    /// Sends what is to be sent, and tells those who wait for it. Closes if that was the last
+    /// thing to do.
+    pub(super) fn flush(self: &Rc<Self>) {
+        self.attempt(|state| state.send(&self.io_loop));
+        while let Some(waker) = self.state.borrow_mut().output.next_done() {
+            waker.wake();
+        }
+        if self.state.borrow().is_drained() {
+            self.close(None);
+        }
+    }
+
+    /// Sends now, unless an event is being handled, which ends with a send anyway.
+    pub(super) fn flush_unless_pumping(self: &Rc<Self>) {
+        if self.state.borrow().pump != Pump::Running {
+            self.flush();
+        }
+    }
+
+    /// Lets the pump run in the next turn, unless it runs or will run anyway.
+    pub(super) fn schedule(self: &Rc<Self>) {
+        let mut state = self.state.borrow_mut();
+        if state.pump == Pump::Resting && state.closed().is_none() {
+            state.pump = Pump::Scheduled;
+            let inner = Rc::clone(self);
+            self.io_loop.add_callback_at(self.place, Box::new(move || inner.pump()));
+        }
+    }
+
+    /// Does something with the state; an error closes the stream, and is logged if nobody else
+    /// will hear of it.
+    fn attempt<R>(self: &Rc<Self>, act: impl FnOnce(&mut State) -> io::Result<R>) -> Option<R> {
+        let outcome = act(&mut self.state.borrow_mut());
+        match outcome {
+            Ok(answer) => Some(answer),
+            Err(error) => {
+                if self.state.borrow().is_unattended() {
+                    self.report(&error);
+                }
+                self.close(Some(error));
+                None
+            }
+        }
+    }
+
+    /// One line of the log, unless it is an everyday event (T070).
+    pub(super) fn report(&self, error: &io::Error) {
+        if !is_everyday(error) {
+            log::general(Level::Warning, &format!("stream to {}: {error}", self.peer));
+        }
+    }
+
+    /// Asks the loop to report readiness; a stream that cannot be watched is closed.
+    pub(super) fn register(self: &Rc<Self>) {
+        self.attempt(|state| {
+            let interest = state.interest();
+            let handler = Rc::clone(self) as Rc<dyn EventHandler>;
+            if let Some(transport) = &state.transport {
+                let token = self.io_loop.register(transport.source(), interest, handler)?;
+                state.watching(token, interest);
+            }
+            Ok(())
+        });
+    }
+
+    /// Closes the stream, once. Whoever wants to be told is told in the next turn, after the
+    /// reads that this may complete.
+    pub(super) fn close(self: &Rc<Self>, cause: Option<io::Error>) {
+        let cause = cause.map(Arc::new);
+        let farewell = self.state.borrow_mut().close(cause.clone());
+        let Some(Farewell { transport, token, wakers, reader, on_close }) = farewell else {
+            return;
+        };
+        if let (Some(transport), Some(token)) = (transport, token) {
+            self.io_loop.deregister(transport.source(), token);
+        }
+        wakers.into_iter().for_each(std::task::Waker::wake);
+        if reader.is_some() || on_close.is_some() {
+            let inner = Rc::clone(self);
+            let tell = move || {
+                if let Some(reader) = reader {
+                    reader.closed(&IoStream::share(&inner), cause);
+                }
+                if let Some(on_close) = on_close {
+                    on_close();
+                }
+            };
+            self.io_loop.add_callback_at(self.place, Box::new(tell));
+        }
+    }
+}
+
+/// Why a stream whose reader never consumes anything is closed.
+fn full() -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, "the read buffer is full")
+}
+
+/// While it lives, writes are kept for the end of the event. A reader that panics loses its
+/// connection: what it did with the bytes nobody knows.
+struct Running<'a>(&'a Rc<Inner>);
+
+impl<'a> Running<'a> {
+    fn begin(inner: &'a Rc<Inner>) -> Option<Self> {
+        let mut state = inner.state.borrow_mut();
+        if state.pump == Pump::Running || state.closed().is_some() {
+            return None;
+        }
+        state.pump = Pump::Running;
+        Some(Self(inner))
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.state.borrow_mut().pump = Pump::Resting;
+        if std::thread::panicking() {
+            self.0.close(None);
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! What a stream knows about itself, and the transitions between what it can be.
+//!
+//! Owns the four small state machines of a stream: its life ([`Phase`]), what the kernel has for
+//! it ([`Readiness`]), who gets the bytes ([`Consumer`]) and who moves them ([`Pump`]). Calls
+//! nobody but the transport; who is to be called is `iostream/pump.rs`, read that next.
+
+use std::io::{self, ErrorKind};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Waker;
+
+use reactor::{Event, Interest, Token};
+
+use super::bytes::Bytes;
+use super::output::Output;
+use super::{StreamError, StreamLimits, StreamReader};
+use crate::ioloop::IoLoop;
+use crate::net::Transport;
+
+/// The life of a stream.
+pub(super) enum Phase {
+    /// A connect is under way. `then_drain`: `close_after_write` was called meanwhile.
+    Connecting { waker: Option<Waker>, then_drain: bool },
+    /// Both directions work.
+    Open,
+    /// Nothing more is read or accepted for writing; closes when the output is sent.
+    Draining,
+    /// For good, and why.
+    Closed(Option<Arc<io::Error>>),
+}
+
+/// What the kernel holds for us to read, as far as we know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Readiness {
+    /// Nothing: the next event will tell.
+    Drained,
+    /// Something.
+    Readable,
+    /// Something, and then the end: a short read is no sign of having seen everything.
+    ReadableToEnd,
+    /// The end was read, and nobody who reads has heard of it.
+    Ended,
+    /// The end was read, and a read has reported it.
+    Told,
+}
+
+impl Readiness {
+    fn after_short_read(self) -> Self {
+        match self {
+            Self::Drained | Self::Readable => Self::Drained,
+            Self::ReadableToEnd | Self::Ended | Self::Told => self,
+        }
+    }
+
+    /// An event is news only to one who has not seen the end.
+    fn after_event(self, closed: bool) -> Self {
+        match (self, closed) {
+            (Self::Ended | Self::Told, _) => self,
+            (Self::ReadableToEnd, _) | (_, true) => Self::ReadableToEnd,
+            (Self::Drained | Self::Readable, false) => Self::Readable,
+        }
+    }
+
+    pub(super) fn has_more(self) -> bool {
+        matches!(self, Self::Readable | Self::ReadableToEnd)
+    }
+
+    /// No event will come any more.
+    pub(super) fn is_ending(self) -> bool {
+        matches!(self, Self::ReadableToEnd | Self::Ended | Self::Told)
+    }
+
+    pub(super) fn has_ended(self) -> bool {
+        matches!(self, Self::Ended | Self::Told)
+    }
+}
+
+/// Who gets the bytes that arrive.
+pub(super) enum Consumer {
+    /// Nobody asks; they stay in the kernel.
+    Nobody,
+    /// A read future that is waiting.
+    Future(Waker),
+    /// A protocol pump.
+    Reader(Rc<dyn StreamReader>),
+    /// A protocol pump that has not been shown yet what the stream kept.
+    Resumed(Rc<dyn StreamReader>),
+    /// A protocol pump that wants to be left alone.
+    Paused(Rc<dyn StreamReader>),
+}
+
+impl Consumer {
+    pub(super) fn into_reader(self) -> Option<Rc<dyn StreamReader>> {
+        match self {
+            Self::Reader(reader) | Self::Resumed(reader) | Self::Paused(reader) => Some(reader),
+            Self::Nobody | Self::Future(_) => None,
+        }
+    }
+}
+
+/// Who moves the bytes: at most one pump runs for a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pump {
+    /// Nobody, until an event comes.
+    Resting,
+    /// A callback of the next turn.
+    Scheduled,
+    /// It runs now, and will send at its end whatever is written meanwhile.
+    Running,
+}
+
+/// What a closed stream leaves behind: to be woken, told and dropped.
+pub(super) struct Farewell {
+    pub(super) transport: Option<Box<dyn Transport>>,
+    pub(super) token: Option<Token>,
+    pub(super) wakers: Vec<Waker>,
+    pub(super) reader: Option<Rc<dyn StreamReader>>,
+    pub(super) on_close: Option<Box<dyn FnOnce()>>,
+}
+
+/// Everything that changes in the life of a stream.
+pub(super) struct State {
+    /// Gone when closed.
+    pub(super) transport: Option<Box<dyn Transport>>,
+    pub(super) token: Option<Token>,
+    /// What the loop watches the transport for.
+    pub(super) watched: Interest,
+    pub(super) phase: Phase,
+    pub(super) readiness: Readiness,
+    pub(super) consumer: Consumer,
+    pub(super) pump: Pump,
+    pub(super) input: Bytes,
+    pub(super) output: Output,
+    pub(super) on_close: Option<Box<dyn FnOnce()>>,
+    /// Kernel reads of futures since one had to wait.
+    pub(super) reads_in_a_row: u8,
+}
+
+impl State {
+    pub(super) fn new(transport: Box<dyn Transport>, phase: Phase) -> Self {
+        Self {
+            transport: Some(transport),
+            token: None,
+            watched: Interest::READABLE,
+            phase,
+            readiness: Readiness::Drained,
+            consumer: Consumer::Nobody,
+            pump: Pump::Resting,
+            input: Bytes::default(),
+            output: Output::default(),
+            on_close: None,
+            reads_in_a_row: 0,
+        }
+    }
+
+    /// What a read or a write on this stream fails with, if it is closed.
+    pub(super) fn closed(&self) -> Option<StreamError> {
+        match &self.phase {
+            Phase::Closed(cause) => Some(StreamError::Closed(cause.clone())),
+            Phase::Connecting { .. } | Phase::Open | Phase::Draining => None,
+        }
+    }
+
+    /// Nobody would hear of an error.
+    pub(super) fn is_unattended(&self) -> bool {
+        let nobody_waits = self.output.waiters.is_empty()
+            && !matches!(self.phase, Phase::Connecting { waker: Some(_), .. });
+        nobody_waits && matches!(self.consumer, Consumer::Nobody)
+    }
+
+    /// What the loop must watch now.
+    pub(super) fn interest(&self) -> Interest {
+        let wanted = match self.phase {
+            Phase::Connecting { .. } => Interest::BOTH,
+            _ if self.output.blocked => Interest::BOTH,
+            _ => Interest::READABLE,
+        };
+        self.transport.as_ref().map_or(wanted, |transport| transport.interest(wanted))
+    }
+
+    /// Remembers what has been registered.
+    pub(super) fn watching(&mut self, token: Token, interest: Interest) {
+        self.token = Some(token);
+        self.watched = interest;
+    }
+
+    /// Tells the loop, if it must watch something else than before: once per connection, as a
+    /// rule never.
+    pub(super) fn watch(&mut self, io_loop: &IoLoop) -> io::Result<()> {
+        let interest = self.interest();
+        if interest == self.watched {
+            return Ok(());
+        }
+        if let (Some(transport), Some(token)) = (&self.transport, self.token) {
+            io_loop.reregister(transport.source(), token, interest)?;
+            self.watched = interest;
+        }
+        Ok(())
+    }
+
+    /// Takes note of a report.
+    pub(super) fn note(&mut self, event: Event) {
+        let Some(transport) = &self.transport else { return };
+        let met = |wanted: Interest| {
+            (event.is_readable() && wanted.is_readable())
+                || (event.is_writable() && wanted.is_writable())
+        };
+        let broken = event.is_error() || event.is_write_closed();
+        let ending = broken || event.is_read_closed();
+        if ending || met(transport.interest(Interest::READABLE)) {
+            self.readiness = self.readiness.after_event(ending);
+        }
+        if broken || met(transport.interest(Interest::WRITABLE)) {
+            self.output.blocked = false;
+        }
+    }
+
+    /// Reads once. 0 means nothing now; whether for now or for ever says `readiness`.
+    pub(super) fn receive(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let Some(transport) = &mut self.transport else { return Ok(0) };
+        loop {
+            match transport.try_read(buf) {
+                Ok(0) => self.readiness = Readiness::Ended,
+                Ok(count) => {
+                    if count < buf.len() {
+                        self.readiness = self.readiness.after_short_read();
+                    }
+                    return Ok(count);
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.readiness = Readiness::Drained;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            }
+            return Ok(0);
+        }
+    }
+
+    /// Reads once into the stream's own buffer; `buf` is the loop's.
+    pub(super) fn fill(&mut self, buf: &mut [u8], limits: &StreamLimits) -> io::Result<usize> {
+        let room = limits.read_buffer_max.saturating_sub(self.input.len());
+        let chunk = room.min(limits.chunk()).min(buf.len());
+        let count = self.receive(&mut buf[..chunk])?;
+        self.input.append(&buf[..count]);
+        Ok(count)
+    }
+
+    /// Who is to be shown what: a reader, and how many new bytes in `buf`. `None` when there is
+    /// nothing to show for now.
+    pub(super) fn next_delivery(
+        &mut self,
+        buf: &mut [u8],
+        limits: &StreamLimits,
+    ) -> io::Result<Option<(Rc<dyn StreamReader>, usize)>> {
+        let (reader, seen) = match &self.consumer {
+            Consumer::Reader(reader) => (Rc::clone(reader), true),
+            Consumer::Resumed(reader) => (Rc::clone(reader), self.input.is_empty()),
+            Consumer::Nobody | Consumer::Future(_) | Consumer::Paused(_) => return Ok(None),
+        };
+        if !matches!(self.phase, Phase::Open) {
+            return Ok(None);
+        }
+        if !seen {
+            self.consumer = Consumer::Reader(Rc::clone(&reader));
+            return Ok(Some((reader, 0)));
+        }
+        if !self.readiness.has_more() {
+            return Ok(None);
+        }
+        let chunk = buf.len().min(limits.chunk());
+        let count = self.receive(&mut buf[..chunk])?;
+        Ok((count > 0).then_some((reader, count)))
+    }
+
+    /// Whether the end was read and nobody can want what was kept. Where nobody reads, the end is
+    /// found by reading a little ahead, but only if the kernel said that it is there (T069).
+    pub(super) fn is_over(&mut self, buf: &mut [u8], limits: &StreamLimits) -> io::Result<bool> {
+        let idle = matches!(self.consumer, Consumer::Nobody | Consumer::Paused(_));
+        if !matches!(self.phase, Phase::Open) {
+            return Ok(false);
+        }
+        if idle && self.readiness == Readiness::ReadableToEnd && self.input.is_empty() {
+            self.fill(buf, limits)?;
+        }
+        let unwanted = match self.consumer {
+            Consumer::Reader(_) => true,  // it has seen everything and cannot go on
+            Consumer::Future(_) => false, // it looks for itself
+            Consumer::Nobody | Consumer::Paused(_) | Consumer::Resumed(_) => self.input.is_empty(),
+        };
+        Ok(unwanted && self.readiness.has_ended())
+    }
+
+    /// Goes on with a connect; gives who waits for it, once it is done.
+    pub(super) fn finish_connect(&mut self) -> io::Result<Option<Waker>> {
+        let Phase::Connecting { waker, then_drain } = &mut self.phase else { return Ok(None) };
+        let Some(transport) = &mut self.transport else { return Ok(None) };
+        match transport.try_connect() {
+            Ok(()) => {
+                let waker = waker.take();
+                self.phase = if *then_drain { Phase::Draining } else { Phase::Open };
+                Ok(waker)
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Closes, once; gives everything that must be let go of when nothing is borrowed any more.
+    pub(super) fn close(&mut self, cause: Option<Arc<io::Error>>) -> Option<Farewell> {
+        let phase = match &self.phase {
+            Phase::Closed(_) => return None,
+            _ => std::mem::replace(&mut self.phase, Phase::Closed(cause)),
+        };
+        self.output.bytes = Bytes::default();
+        let mut wakers: Vec<Waker> = Vec::new();
+        if let Phase::Connecting { waker: Some(waker), .. } = phase {
+            wakers.push(waker);
+        }
+        let reader = match std::mem::replace(&mut self.consumer, Consumer::Nobody) {
+            Consumer::Future(waker) => {
+                wakers.push(waker);
+                None
+            }
+            other => other.into_reader(),
+        };
+        wakers.extend(self.output.waiters.drain(..).map(|(_, waker)| waker));
+        Some(Farewell {
+            transport: self.transport.take(),
+            token: self.token.take(),
+            wakers,
+            reader,
+            on_close: self.on_close.take(),
+        })
+    }
+}
