@@ -8,6 +8,7 @@
 mod bytes;
 mod error;
 mod limits;
+mod output;
 mod pump;
 mod push;
 mod read;
