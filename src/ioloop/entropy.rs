@@ -20,6 +20,7 @@ impl Entropy {
 
     fn fill(&mut self, bytes: &mut [u8]) {
         match self {
+            #[expect(clippy::disallowed_methods, reason = "this is where chance enters")]
             Self::System => getrandom::fill(bytes).expect("the system's random bytes"),
             Self::Seeded(state) => {
                 for chunk in bytes.chunks_mut(8) {

@@ -87,6 +87,10 @@ pub struct Input<'a> {
 }
 
 impl<'a> Input<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, used: 0 }
+    }
+
     /// How many bytes were used; the rest has to be shown again, with more behind it.
     pub fn used(&self) -> usize {
         self.used
@@ -140,7 +144,7 @@ impl Connection {
     /// passed and the machine should look at the rest again.
     pub fn receive<'a>(&mut self, now: Instant, bytes: &'a [u8]) -> Input<'a> {
         self.now = now;
-        Input { bytes, used: 0 }
+        Input::new(bytes)
     }
 
     /// The peer will send nothing after the bytes of the next [`Connection::receive`].

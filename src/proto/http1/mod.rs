@@ -34,6 +34,7 @@ mod head;
 mod headers;
 mod limits;
 mod parse;
+mod response;
 mod state;
 mod status;
 
@@ -45,5 +46,6 @@ pub use error::{LocalError, Misuse, Reason, RemoteError};
 pub use head::{BodyLength, RequestHead, Version};
 pub use headers::{Headers, InvalidHeader};
 pub use limits::Limits;
+pub use response::{Answer, ResponseReader};
 pub use state::{Reading, Writing};
 pub use status::Status;
