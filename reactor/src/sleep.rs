@@ -48,21 +48,3 @@ fn time_left(deadline: Instant) -> Duration {
 fn is_past(deadline: Instant) -> bool {
     deadline == Instant::ZERO || deadline <= clock::monotonic()
 }
-
-/// Whole milliseconds, rounded up: too late is allowed, too early never.
-pub(crate) fn millis_rounded_up(nap: Duration) -> u64 {
-    nap.as_nanos().div_ceil(1_000_000) as u64
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn milliseconds_are_rounded_up() {
-        for (nanos, millis) in [(0, 0), (1, 1), (999_999, 1), (1_000_000, 1), (1_000_001, 2)] {
-            assert_eq!(millis_rounded_up(Duration::from_nanos(nanos)), millis, "{nanos} ns");
-        }
-        assert!(millis_rounded_up(LONGEST_NAP) < i32::MAX as u64, "epoll_wait counts in an i32");
-    }
-}

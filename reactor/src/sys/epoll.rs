@@ -14,9 +14,8 @@ use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::event::{EventfdFlags, Timespec, eventfd};
 use rustix::io::Errno;
 
-use crate::sleep::{self, millis_rounded_up};
 use crate::waker::Bell;
-use crate::{Event, Events, Instant, Interest, Reactor, Source, Token, Waker, clock};
+use crate::{Event, Events, Instant, Interest, Reactor, Source, Token, Waker, clock, sleep};
 
 /// A reactor over one epoll descriptor.
 pub(crate) struct Epoll {
@@ -152,7 +151,7 @@ fn wait_in_millis(
     reports: &mut Vec<epoll::Event>,
     nap: Option<Duration>,
 ) -> io::Result<()> {
-    let timeout = nap.map_or(-1, |nap| millis_rounded_up(nap) as libc::c_int);
+    let timeout = nap.map_or(-1, millis_rounded_up);
     let room = reports.spare_capacity_mut();
     let (start, len) = (room.as_mut_ptr().cast::<libc::epoll_event>(), room.len() as libc::c_int);
     // SAFETY: `start` points to `len` writable entries for the whole call, and rustix lays out
@@ -162,6 +161,11 @@ fn wait_in_millis(
     // SAFETY: the kernel says that it has written the first `count` entries.
     unsafe { reports.set_len(reports.len() + count) };
     Ok(())
+}
+
+/// Whole milliseconds, rounded up: too late is allowed, too early never.
+fn millis_rounded_up(nap: Duration) -> libc::c_int {
+    libc::c_int::try_from(nap.as_nanos().div_ceil(1_000_000)).unwrap_or(libc::c_int::MAX)
 }
 
 /// The bell: a counter in the kernel that is readable when it is not zero.
@@ -174,5 +178,17 @@ impl Bell for EventFd {
     fn ring(&self) -> io::Result<()> {
         rustix::io::write(&self.0, &1_u64.to_ne_bytes())?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn milliseconds_are_rounded_up() {
+        for (nanos, millis) in [(0, 0), (1, 1), (999_999, 1), (1_000_000, 1), (1_000_001, 2)] {
+            assert_eq!(millis_rounded_up(Duration::from_nanos(nanos)), millis, "{nanos} ns");
+        }
     }
 }

@@ -12,7 +12,6 @@ pub(super) use ::libc::{EPIPE, timespec};
 /// `struct kevent` of libkqueue's `sys/event.h`: 32 bytes.
 #[repr(C)]
 #[derive(Clone, Copy)]
-#[expect(non_camel_case_types, reason = "it is C's name")]
 pub(super) struct kevent {
     pub(super) ident: usize,
     pub(super) filter: i16,
@@ -39,7 +38,7 @@ pub(super) const NOTE_TRIGGER: u32 = 0x0100_0000;
 #[expect(unsafe_code, reason = "declarations of C functions")]
 #[link(name = "kqueue")]
 unsafe extern "C" {
-    pub(super) safe fn kqueue() -> c_int;
+    pub(super) unsafe fn kqueue() -> c_int;
     pub(super) unsafe fn kevent(
         queue: c_int,
         changes: *const kevent,

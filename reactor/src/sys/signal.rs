@@ -15,8 +15,6 @@ use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use rustix::pipe::{PipeFlags, pipe_with};
-
 /// A signal that a server may want to hear of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Signal {
@@ -255,6 +253,7 @@ fn restore(signal: Signal, previous: &libc::sigaction) {
 
 #[cfg(not(target_vendor = "apple"))]
 fn new_pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    use rustix::pipe::{PipeFlags, pipe_with};
     Ok(pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?)
 }
 
