@@ -4,7 +4,11 @@
 //! (`shape`), and everything a connection says. The client pumps it over streams and the embedded
 //! server answers with it; neither appears here. Read next: `wire.rs`.
 
+pub mod concern;
 pub mod crc32c;
 pub mod legacy;
+pub mod options;
+pub mod scram;
 pub mod shape;
+pub mod uri;
 pub mod wire;
