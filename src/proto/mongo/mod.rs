@@ -6,9 +6,12 @@
 
 pub mod concern;
 pub mod crc32c;
+pub mod error;
+pub mod hello;
 pub mod legacy;
 pub mod options;
 pub mod scram;
+pub mod settings;
 pub mod shape;
 pub mod uri;
 pub mod wire;

@@ -7,6 +7,8 @@
 
 use std::fmt;
 
+use bson::{Document, RawDocument};
+
 use super::wire::read_i32;
 
 /// How many documents and arrays may lie within each other; the server's own limit.
@@ -79,6 +81,43 @@ pub fn check(document: &[u8]) -> Result<(), ShapeError> {
                 *slot.ok_or(ShapeError { offset: value, fault: Fault::TooDeep })? = end;
                 at = start;
             }
+        }
+    }
+}
+
+/// Decodes a peer's document, after its shape was found good: no nesting can hurt the decoder.
+///
+/// # Errors
+/// The document is malformed or nested too deeply; whoever sent it is to blame.
+pub fn decode(document: &RawDocument) -> Result<Document, DecodeError> {
+    check(document.as_bytes()).map_err(DecodeError::Shape)?;
+    Document::try_from(document).map_err(DecodeError::Value)
+}
+
+/// A document that could not be decoded.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// Its lengths or its nesting are wrong.
+    Shape(ShapeError),
+    /// One of its values is wrong, such as a string that is not UTF-8.
+    Value(bson::error::Error),
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Shape(_) => f.write_str("the document is malformed"),
+            Self::Value(_) => f.write_str("a value in the document is malformed"),
+        }
+    }
+}
+
+impl std::error::Error for DecodeError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Shape(error) => Some(error),
+            Self::Value(error) => Some(error),
         }
     }
 }
