@@ -5,13 +5,17 @@
 //! server answers with it; neither appears here. Read next: `wire.rs`.
 
 pub mod concern;
+pub mod connection;
 pub mod crc32c;
 pub mod error;
 pub mod hello;
 pub mod legacy;
 pub mod options;
+pub mod pool;
+mod sasl;
 pub mod scram;
 pub mod settings;
 pub mod shape;
+pub mod topology;
 pub mod uri;
 pub mod wire;

@@ -100,7 +100,11 @@ pub struct Pool {
     available: Vec<ConnectionId>,
     waiters: VecDeque<Waiter>,
     actions: VecDeque<Action>,
-    next_id: u64,
+    next_connection: u64,
+    next_waiter: u64,
+    /// Set by a failure: `size_min` is not refilled until a connection could be made again, or a
+    /// server that refuses would be asked without end.
+    fill_held: bool,
 }
 
 impl Pool {
@@ -114,7 +118,9 @@ impl Pool {
             available: Vec::new(),
             waiters: VecDeque::new(),
             actions: VecDeque::new(),
-            next_id: 1,
+            next_connection: 1,
+            next_waiter: 1,
+            fill_held: false,
         }
     }
 
@@ -155,7 +161,7 @@ impl Pool {
 
     /// Asks for a connection; a `Grant` or a `Refuse` for the answered name will follow.
     pub fn check_out(&mut self, now: Instant) -> WaiterId {
-        let id = WaiterId(self.fresh_id());
+        let id = WaiterId(fresh(&mut self.next_waiter));
         match self.state {
             PoolState::Closed => self.actions.push_back(Action::Refuse(id, Refusal::Closed)),
             PoolState::Paused => self.actions.push_back(Action::Refuse(id, Refusal::Cleared)),
@@ -198,6 +204,7 @@ impl Pool {
 
     /// A connection that was to be made is ready for work.
     pub fn connected(&mut self, id: ConnectionId, now: Instant) {
+        self.fill_held = false;
         self.check_in(id, now);
     }
 
@@ -208,6 +215,7 @@ impl Pool {
                 let refusal = Refusal::ConnectFailed(id);
                 self.actions.push_back(Action::Refuse(waiter.id, refusal));
             }
+            self.fill_held = true;
             self.work(now);
         }
     }
@@ -216,6 +224,7 @@ impl Pool {
     pub fn ready(&mut self, now: Instant) {
         if self.state == PoolState::Paused {
             self.state = PoolState::Ready;
+            self.fill_held = false;
             self.work(now);
         }
     }
@@ -237,7 +246,8 @@ impl Pool {
     pub fn close(&mut self) {
         self.state = PoolState::Closed;
         self.refuse_all(Refusal::Closed);
-        let unused = |(id, entry): (&ConnectionId, &Entry)| (entry.using != Use::InUse).then_some(*id);
+        let unused =
+            |(id, entry): (&ConnectionId, &Entry)| (entry.using != Use::InUse).then_some(*id);
         for id in self.connections.iter().filter_map(unused).collect::<Vec<_>>() {
             self.close_one(id, CloseReason::PoolClosed);
         }
@@ -290,12 +300,13 @@ impl Pool {
         }
         let connecting = |entry: &&Entry| entry.using == Use::Connecting;
         let mut connecting = self.connections.values().filter(connecting).count();
+        let filling = |pool: &Self| !pool.fill_held && pool.total() < pool.settings.size_min;
         // Counted against all that are being made: each of them will serve somebody.
         while connecting < self.settings.connecting_max
             && self.connections.len() < self.settings.size_max
-            && (connecting < self.waiters.len() || self.connections.len() < self.settings.size_min)
+            && (connecting < self.waiters.len() || filling(self))
         {
-            let id = ConnectionId(self.fresh_id());
+            let id = ConnectionId(fresh(&mut self.next_connection));
             let entry = Entry { generation: self.generation, using: Use::Connecting };
             self.connections.insert(id, entry);
             self.actions.push_back(Action::Connect(id));
@@ -318,10 +329,10 @@ impl Pool {
             self.actions.push_back(Action::Refuse(waiter.id, refusal));
         }
     }
+}
 
-    fn fresh_id(&mut self) -> u64 {
-        let id = self.next_id;
-        self.next_id += 1;
-        id
-    }
+fn fresh(next: &mut u64) -> u64 {
+    let id = *next;
+    *next += 1;
+    id
 }

@@ -162,7 +162,9 @@ fn refuse_unsupported(uri: &Uri) -> Result<(), SettingsError> {
     let options = &uri.options;
     let needs_tls = options.bool("tls") == Some(true)
         || (options.bool("tls").is_none()
-            && ["tlsCAFile", "tlsCertificateKeyFile"].iter().any(|name| options.get(name).is_some()));
+            && ["tlsCAFile", "tlsCertificateKeyFile"]
+                .iter()
+                .any(|name| options.get(name).is_some()));
     if needs_tls {
         return Err(SettingsError::Unsupported("tls"));
     }

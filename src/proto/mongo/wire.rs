@@ -114,6 +114,11 @@ impl Flags {
     /// The client can take several replies to this request.
     pub const EXHAUST_ALLOWED: Self = Self(1 << 16);
 
+    /// These bits, unjudged: for messages of our own making.
+    pub(super) fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+
     /// True when all flags of `other` are set.
     pub fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0

@@ -79,8 +79,7 @@ impl Client {
             return Err(ScramError::Iterations);
         }
         let salt = BASE64.decode(salt).map_err(|_| ScramError::Syntax)?;
-        let request =
-            KeyRequest::new(self.mechanism, &self.username, password, salt, iterations)?;
+        let request = KeyRequest::new(self.mechanism, &self.username, password, salt, iterations)?;
         let (server_first, nonce) = (server_first.to_owned(), nonce.to_owned());
         self.step = Step::Challenged { server_first, nonce };
         Ok(request)

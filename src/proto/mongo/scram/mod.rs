@@ -134,8 +134,7 @@ impl KeyRequest {
 
     /// Computes the keys. This takes milliseconds on purpose: do it off the loop, and once.
     pub fn derive(&self) -> Keys {
-        let salted =
-            self.mechanism.pbkdf2(self.password.as_bytes(), &self.salt, self.iterations);
+        let salted = self.mechanism.pbkdf2(self.password.as_bytes(), &self.salt, self.iterations);
         Keys {
             client: self.mechanism.hmac(&salted, b"Client Key"),
             server: self.mechanism.hmac(&salted, b"Server Key"),
