@@ -1,1 +1,21 @@
-//! The MongoDB wire protocol. To be written.
+//! `MongoDB`'s protocol as pure machines: bytes, clocks and chance come in as arguments.
+//!
+//! Owns what can be known without a socket: messages (`wire`, `legacy`), the shape of documents
+//! (`shape`), and everything a connection says. The client pumps it over streams and the embedded
+//! server answers with it; neither appears here. Read next: `wire.rs`.
+
+pub mod concern;
+pub mod connection;
+pub mod crc32c;
+pub mod error;
+pub mod hello;
+pub mod legacy;
+pub mod options;
+pub mod pool;
+mod sasl;
+pub mod scram;
+pub mod settings;
+pub mod shape;
+pub mod topology;
+pub mod uri;
+pub mod wire;

@@ -1,0 +1,13 @@
+//! `proto::mongo` from outside: tables of bytes, strings and scripts, and what they must give.
+//!
+//! Every message goes in whole and byte by byte. Nothing here opens a socket or looks at a clock.
+//! The published specification tests are in `mongo_spec.rs`.
+
+mod proto_mongo {
+    mod connection;
+    mod pool;
+    mod scram;
+    mod shape;
+    mod uri;
+    mod wire;
+}

@@ -1,0 +1,107 @@
+//! SEC40 and SEC43: documents whose lengths lie, and documents nested without end.
+
+use bson::oid::ObjectId;
+use bson::spec::BinarySubtype;
+use bson::{Binary, Bson, Document, JavaScriptCodeWithScope, RawDocument, Regex, Timestamp, doc};
+use squall::proto::mongo::shape::{DEPTH_MAX, Fault, check, decode};
+
+/// One of every kind of element.
+fn everything() -> Document {
+    doc! {
+        "double": 1.5, "string": "text", "document": { "a": 1, "b": {} }, "array": [1, "two", [3]],
+        "binary": Bson::Binary(Binary { subtype: BinarySubtype::Generic, bytes: vec![1, 2, 3] }),
+        "undefined": Bson::Undefined, "id": ObjectId::from_bytes([7; 12]), "true": true,
+        "date": bson::DateTime::from_millis(1), "null": Bson::Null,
+        "regex": Bson::RegularExpression(Regex {
+            pattern: "a.*".try_into().unwrap(), options: "i".try_into().unwrap(),
+        }),
+        "code": Bson::JavaScriptCode("f()".to_owned()), "symbol": Bson::Symbol("s".to_owned()),
+        "scope": Bson::JavaScriptCodeWithScope(JavaScriptCodeWithScope {
+            code: "g()".to_owned(), scope: doc! { "x": { "y": 1 } },
+        }),
+        "int": 1_i32, "stamp": Bson::Timestamp(Timestamp { time: 1, increment: 2 }), "long": 2_i64,
+        "decimal": "1.25".parse::<bson::Decimal128>().unwrap(),
+        "min": Bson::MinKey, "max": Bson::MaxKey,
+    }
+}
+
+/// `levels` documents within each other, by hand: the library's own encoder would recurse.
+fn nested(levels: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for level in 0..levels {
+        let inside = (levels - level - 1) * 8 + 5;
+        bytes.extend_from_slice(&(inside as i32).to_le_bytes());
+        if level + 1 < levels {
+            bytes.extend_from_slice(b"\x03a\0");
+        }
+    }
+    bytes.extend(std::iter::repeat_n(0, levels));
+    bytes
+}
+
+#[test]
+fn sec40_every_element_is_understood() {
+    let bytes = everything().to_vec().unwrap();
+    check(&bytes).unwrap();
+    let decoded = decode(RawDocument::from_bytes(&bytes).unwrap()).unwrap();
+    assert_eq!(decoded, everything());
+}
+
+/// SEC40: no byte changed, and no byte cut off, makes the check panic; what it lets through, the
+/// decoder can walk.
+#[test]
+fn sec40_any_byte_may_lie() {
+    let good = everything().to_vec().unwrap();
+    for at in 0..good.len() {
+        for value in [0, 1, 4, 5, 0x7f, 0x80, 0xff, good[at].wrapping_add(1), good[at] ^ 0x40] {
+            let mut bytes = good.clone();
+            bytes[at] = value;
+            if check(&bytes).is_ok() {
+                let _ = decode(RawDocument::from_bytes(&bytes).unwrap());
+            }
+        }
+        assert!(check(&good[..at]).is_err(), "cut after {at} bytes");
+    }
+}
+
+#[test]
+fn sec40_lengths_that_lie() {
+    let fault = |bytes: &[u8]| check(bytes).map_err(|error| error.fault);
+    let one = |kind: u8, value: &[u8]| {
+        let length = (4 + 3 + value.len() + 1) as i32;
+        [&length.to_le_bytes()[..], &[kind, b'k', 0], value, &[0]].concat()
+    };
+    assert_eq!(fault(&[5, 0, 0, 0, 0]), Ok(()));
+    for wrong in [&[][..], &[5, 0, 0, 0], &[4, 0, 0, 0], &[6, 0, 0, 0, 0], &[0xff; 5]] {
+        assert_eq!(fault(wrong), Err(Fault::Length), "{wrong:?}");
+    }
+    assert_eq!(fault(&[5, 0, 0, 0, 1]), Err(Fault::NoNul));
+    assert_eq!(fault(&one(2, b"\x02\0\0\0a\0")), Ok(()));
+    assert_eq!(fault(&one(2, b"\x02\0\0\0ab")), Err(Fault::NoNul));
+    for length in [-1_i32, 0, 3, 7, i32::MAX, i32::MIN] {
+        let text = one(2, &[&length.to_le_bytes()[..], b"a\0"].concat());
+        assert!(matches!(fault(&text), Err(Fault::Length | Fault::NoNul)), "string {length}");
+    }
+    for length in [-1_i32, 3, i32::MAX, i32::MIN] {
+        let binary = one(5, &[&length.to_le_bytes()[..], b"\0ab"].concat());
+        assert_eq!(fault(&binary), Err(Fault::Length), "binary {length}");
+    }
+    for length in [-1_i32, 0, 4, 6, 7, i32::MAX, i32::MIN] {
+        let inner = one(3, &[&length.to_le_bytes()[..], b"\0"].concat());
+        assert_eq!(fault(&inner), Err(Fault::Length), "document {length}");
+    }
+    assert_eq!(fault(&one(0x20, b"")), Err(Fault::ElementType(0x20)));
+    assert_eq!(fault(&one(1, b"1234567")), Err(Fault::Length));
+    assert_eq!(fault(&one(0x0b, b"no end")), Err(Fault::NoNul));
+}
+
+/// SEC43: a hundred levels pass, one more does not, and a hundred thousand are no danger.
+#[test]
+fn sec43_depth() {
+    check(&nested(DEPTH_MAX)).unwrap();
+    decode(RawDocument::from_bytes(&nested(DEPTH_MAX)).unwrap()).unwrap();
+    for levels in [DEPTH_MAX + 1, 1000, 100_000] {
+        assert_eq!(check(&nested(levels)).unwrap_err().fault, Fault::TooDeep, "{levels} levels");
+        assert!(decode(RawDocument::from_bytes(&nested(levels)).unwrap()).is_err());
+    }
+}
