@@ -54,11 +54,8 @@ impl Backend {
 
     /// The one named by `SQUALL_REACTOR`, or the native one if that is unset or empty.
     pub fn from_env() -> Result<Self, UnknownBackend> {
-        match std::env::var_os(Self::VARIABLE) {
-            None => Ok(Self::native()),
-            Some(name) if name.is_empty() => Ok(Self::native()),
-            Some(name) => name.to_string_lossy().parse(),
-        }
+        let name = std::env::var_os(Self::VARIABLE).unwrap_or_default();
+        if name.is_empty() { Ok(Self::native()) } else { name.to_string_lossy().parse() }
     }
 
     /// Makes a reactor of this kind.

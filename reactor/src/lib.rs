@@ -64,6 +64,10 @@ pub use sim::{TimeControl, VirtualTime};
 pub use token::{Slots, Token};
 pub use waker::{Bell, Waker};
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 /// Unix signals as something to wait for.
 pub mod signals {
     pub use crate::sys::signal::{Signal, Signals};

@@ -171,7 +171,8 @@ impl Queue {
         let read = change(fd, libc::EVFILT_READ, flags, token);
         let write = change(fd, libc::EVFILT_WRITE, flags, token);
         match (interest.is_readable(), interest.is_writable()) {
-            (true, true) => self.submit(&[read, write]),
+            // In this order, because libkqueue keeps the extra flags of the last one only.
+            (true, true) => self.submit(&[write, read]),
             (true, false) => self.submit(&[read]),
             (false, _) => self.submit(&[write]),
         }

@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use reactor::{Event, Events, Interest, Source, Token};
 use socket2::{Domain, SockRef, Socket, Type};
 
-use super::{A, B, drain, fill, on_every_reactor, pair};
+use super::{A, B, drain, fill, on_every_reactor, pair, the_reason_is_taken_away};
 
 fn tcp_pair() -> io::Result<(TcpStream, TcpStream)> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
@@ -184,7 +184,10 @@ fn a_reset_is_an_error() {
         SockRef::from(&there).set_linger(Some(std::time::Duration::ZERO))?;
         drop(there); // without lingering, closing is resetting
         stage.expect(A, Event::is_error);
-        assert_eq!(here.read(&mut [0; 8]).expect_err("reset").kind(), ErrorKind::ConnectionReset);
+        if !the_reason_is_taken_away() {
+            let error = here.read(&mut [0; 8]).expect_err("the reason");
+            assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+        }
         Ok(())
     });
 }
@@ -252,8 +255,10 @@ fn a_refused_connect_is_writable_and_says_why() {
         stage.register(&client, A, Interest::WRITABLE);
         let event = stage.expect(A, Event::is_writable);
         assert!(event.is_error() && event.is_write_closed());
-        let error = client.take_error()?.expect("the reason");
-        assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+        if !the_reason_is_taken_away() {
+            let error = client.take_error()?.expect("the reason");
+            assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+        }
         Ok(())
     });
 }
