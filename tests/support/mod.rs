@@ -1,7 +1,11 @@
 //! What every test of squall says: "on each backend", "in virtual time", "within a deadline".
 //!
 //! Knows the public API only. A test that hangs fails after `PATIENCE` with the place it hung.
-#![allow(dead_code, reason = "each test binary uses its own part of the vocabulary")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test binary uses its own part of the vocabulary, and all of it is public to it"
+)]
 
 pub mod hostile;
 pub mod streams;
