@@ -10,11 +10,12 @@ use std::io::{self, ErrorKind};
 use std::panic::Location;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Waker;
 
 use reactor::Event;
 
 use super::error::is_everyday;
-use super::state::{Consumer, Farewell, Pump, Readiness, State};
+use super::state::{Connect, Consumer, Farewell, Pump, Readiness, State};
 use super::{IoStream, StreamLimits, StreamReader};
 use crate::ioloop::{EventHandler, IoLoop};
 use crate::log::{self, Level};
@@ -50,10 +51,14 @@ impl Inner {
     /// Moves what can be moved.
     fn pump(self: &Rc<Self>) {
         let Some(running) = Running::begin(self) else { return };
-        self.finish_connect();
-        let more = self.deliver();
-        self.notice_end();
-        self.wake_reader();
+        let more = if self.finish_connect() {
+            true // who waited for it is the first to act on the stream
+        } else {
+            let more = self.deliver();
+            self.notice_end();
+            self.wake_reader();
+            more
+        };
         drop(running);
         self.flush();
         if more {
@@ -61,10 +66,11 @@ impl Inner {
         }
     }
 
-    fn finish_connect(self: &Rc<Self>) {
-        if let Some(Some(waker)) = self.attempt(State::finish_connect) {
-            waker.wake();
-        }
+    /// True if a connect is done just now.
+    fn finish_connect(self: &Rc<Self>) -> bool {
+        let Some(Connect::Done(waker)) = self.attempt(State::finish_connect) else { return false };
+        waker.into_iter().for_each(Waker::wake);
+        true
     }
 
     /// Shows the reader what there is, until it has seen all of it or wants no more. True if it
@@ -208,7 +214,7 @@ impl Inner {
         if let (Some(transport), Some(token)) = (transport, token) {
             self.io_loop.deregister(transport.source(), token);
         }
-        wakers.into_iter().for_each(std::task::Waker::wake);
+        wakers.into_iter().for_each(Waker::wake);
         if reader.is_some() || on_close.is_some() {
             let inner = Rc::clone(self);
             let tell = move || {

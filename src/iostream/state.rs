@@ -109,6 +109,14 @@ pub(super) enum Pump {
     Running,
 }
 
+/// What became of a connect in this event.
+pub(super) enum Connect {
+    /// Nothing new.
+    Idle,
+    /// It is done, and this is who waits for it.
+    Done(Option<Waker>),
+}
+
 /// What a closed stream leaves behind: to be woken, told and dropped.
 pub(super) struct Farewell {
     pub(super) transport: Option<Box<dyn Transport>>,
@@ -291,17 +299,19 @@ impl State {
         Ok(unwanted && self.readiness.has_ended())
     }
 
-    /// Goes on with a connect; gives who waits for it, once it is done.
-    pub(super) fn finish_connect(&mut self) -> io::Result<Option<Waker>> {
-        let Phase::Connecting { waker, then_drain } = &mut self.phase else { return Ok(None) };
-        let Some(transport) = &mut self.transport else { return Ok(None) };
+    /// Goes on with a connect, if there is one.
+    pub(super) fn finish_connect(&mut self) -> io::Result<Connect> {
+        let Phase::Connecting { waker, then_drain } = &mut self.phase else {
+            return Ok(Connect::Idle);
+        };
+        let Some(transport) = &mut self.transport else { return Ok(Connect::Idle) };
         match transport.try_connect() {
             Ok(()) => {
                 let waker = waker.take();
                 self.phase = if *then_drain { Phase::Draining } else { Phase::Open };
-                Ok(waker)
+                Ok(Connect::Done(waker))
             }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Connect::Idle),
             Err(error) => Err(error),
         }
     }

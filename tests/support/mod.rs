@@ -1,7 +1,14 @@
 //! What every test of squall says: "on each backend", "in virtual time", "within a deadline".
 //!
 //! Knows the public API only. A test that hangs fails after `PATIENCE` with the place it hung.
-#![allow(dead_code, reason = "each test binary uses its own part of the vocabulary")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test binary uses its own part of the vocabulary, and all of it is public to it"
+)]
+
+pub mod hostile;
+pub mod streams;
 
 use std::future::Future;
 use std::time::Duration;
@@ -48,4 +55,10 @@ pub fn run_virtually<T: 'static, F: Future<Output = T> + 'static>(
     let outcome = io_loop.run_sync_timeout(limit, test(io_loop.clone())).expect("the test ends");
     io_loop.close();
     outcome
+}
+
+/// Lets the loop ask the kernel once more: what has happened by now is known afterwards. A timer
+/// is only due in a turn after a wait.
+pub async fn kernel_has_spoken() {
+    squall::coroutine::sleep(Duration::from_millis(1)).await;
 }

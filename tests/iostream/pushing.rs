@@ -1,0 +1,264 @@
+//! What a protocol pump sees: lent bytes, kept tails, pauses, one send per event, one close.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use squall::coroutine::yield_now;
+use squall::future::Promise;
+use squall::iostream::{IoStream, StreamLimits, StreamReader};
+use squall::net::{Peer, Transport};
+use squall::reactor::Source;
+
+use crate::support::streams::{Between, SOCKETS, over, over_everything, streams, transports};
+use crate::support::{kernel_has_spoken, on_each_backend, run, run_on_each_backend};
+
+/// Echoes whole lines in capitals, several writes per line, and remembers what it saw.
+#[derive(Default)]
+struct Capitals {
+    calls: Cell<usize>,
+    closed: RefCell<Vec<Option<io::ErrorKind>>>,
+    pause_after_a_line: bool,
+}
+
+impl StreamReader for Capitals {
+    fn received(self: Rc<Self>, stream: &IoStream, bytes: &[u8]) -> usize {
+        self.calls.set(self.calls.get() + 1);
+        let mut consumed = 0;
+        while let Some(end) = bytes[consumed..].iter().position(|byte| *byte == b'\n') {
+            let line = &bytes[consumed..=consumed + end];
+            let _ = stream.write_with(|out| out.extend_from_slice(b"> "));
+            let _ = stream.write_with(|out| out.extend(line.to_ascii_uppercase()));
+            consumed += end + 1;
+            if self.pause_after_a_line {
+                stream.pause_reading();
+                break;
+            }
+        }
+        consumed
+    }
+
+    fn closed(self: Rc<Self>, _stream: &IoStream, error: Option<Arc<io::Error>>) {
+        self.closed.borrow_mut().push(error.map(|error| error.kind()));
+    }
+}
+
+#[test]
+fn a_reader_is_shown_the_tail_again_with_more_behind_it() {
+    over_everything(|here, there| async move {
+        let capitals = Rc::new(Capitals::default());
+        there.set_reader(Rc::clone(&capitals) as _);
+        drop(there); // the stream lives as long as its connection
+        here.write("one\ntw").await.unwrap();
+        assert_eq!(here.read_until(b"\n", None).await.unwrap(), b"> ONE\n");
+        here.write("o\nthree\n").await.unwrap();
+        assert_eq!(here.read_bytes(14).await.unwrap(), b"> TWO\n> THREE\n");
+        here.close();
+        while capitals.closed.borrow().is_empty() {
+            yield_now().await;
+        }
+        yield_now().await;
+        assert_eq!(*capitals.closed.borrow(), [None]);
+        assert_eq!(Rc::strong_count(&capitals), 1, "the stream let go of its reader");
+    });
+}
+
+#[test]
+fn t077_a_paused_reader_is_left_alone_and_resumes_with_what_it_left_over() {
+    over_everything(|here, there| async move {
+        let capitals = Rc::new(Capitals { pause_after_a_line: true, ..Capitals::default() });
+        there.set_reader(Rc::clone(&capitals) as _);
+        here.write("one\ntwo\n").await.unwrap();
+        assert_eq!(here.read_until(b"\n", None).await.unwrap(), b"> ONE\n");
+        let calls = capitals.calls.get();
+        here.write("three\n").await.unwrap();
+        kernel_has_spoken().await;
+        assert_eq!(capitals.calls.get(), calls);
+        for line in [b"> TWO\n".to_vec(), b"> THREE\n".to_vec()] {
+            there.resume_reading();
+            assert_eq!(here.read_until(b"\n", None).await.unwrap(), line);
+        }
+    });
+}
+
+#[test]
+fn t069_a_paused_reader_hears_of_the_close_once_nothing_is_left_over() {
+    over(&SOCKETS, &StreamLimits::default(), |here, there| async move {
+        let capitals = Rc::new(Capitals { pause_after_a_line: true, ..Capitals::default() });
+        there.set_reader(Rc::clone(&capitals) as _);
+        here.write("one\ntwo\n").await.unwrap();
+        here.read_until(b"\n", None).await.unwrap();
+        here.close();
+        kernel_has_spoken().await;
+        assert!(capitals.closed.borrow().is_empty(), "a line is left over");
+        there.resume_reading();
+        while capitals.closed.borrow().is_empty() {
+            yield_now().await;
+        }
+    });
+}
+
+/// Takes the first line, and passes the stream on.
+struct FirstLine {
+    rest: Rc<Capitals>,
+}
+
+impl StreamReader for FirstLine {
+    fn received(self: Rc<Self>, stream: &IoStream, bytes: &[u8]) -> usize {
+        let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else { return 0 };
+        stream.set_reader(Rc::clone(&self.rest) as _);
+        end + 1
+    }
+
+    fn closed(self: Rc<Self>, _stream: &IoStream, _error: Option<Arc<io::Error>>) {
+        panic!("the stream is not mine any more");
+    }
+}
+
+#[test]
+fn a_reader_can_pass_the_stream_on_with_the_rest_of_the_bytes() {
+    over_everything(|here, there| async move {
+        there.set_reader(Rc::new(FirstLine { rest: Rc::default() }));
+        here.write("upgrade\nhello\n").await.unwrap();
+        assert_eq!(here.read_until(b"\n", None).await.unwrap(), b"> HELLO\n");
+        here.close();
+    });
+}
+
+#[test]
+fn a_stream_can_be_given_back_to_futures_and_taken_again() {
+    over_everything(|here, there| async move {
+        there.set_reader(Rc::new(Capitals::default()));
+        here.write("one\n").await.unwrap();
+        here.read_until(b"\n", None).await.unwrap();
+        assert!(there.take_reader().is_some());
+        here.write("two\nthree\n").await.unwrap();
+        assert_eq!(there.read_until(b"\n", None).await.unwrap(), b"two\n");
+        there.set_reader(Rc::new(Capitals::default()));
+        assert_eq!(here.read_until(b"\n", None).await.unwrap(), b"> THREE\n");
+    });
+}
+
+#[test]
+fn what_is_written_outside_of_an_event_leaves_in_the_next_turn_or_with_flush() {
+    over(&SOCKETS, &StreamLimits::default(), |here, there| async move {
+        there.write_with(|out| out.extend_from_slice(b"later ")).unwrap();
+        assert_eq!(there.unsent(), 6);
+        assert_eq!(here.read_bytes(6).await.unwrap(), b"later ");
+        there.write_with(|out| out.extend_from_slice(b"now")).unwrap();
+        there.flush();
+        assert_eq!(there.unsent(), 0);
+        assert_eq!(here.read_bytes(3).await.unwrap(), b"now");
+        there.close();
+        assert!(there.write_with(|out| out.push(b'x')).is_err());
+    });
+}
+
+/// Panics at the first byte.
+struct Panics(Rc<Capitals>);
+
+impl StreamReader for Panics {
+    fn received(self: Rc<Self>, _stream: &IoStream, _bytes: &[u8]) -> usize {
+        panic!("a bug in a protocol");
+    }
+
+    fn closed(self: Rc<Self>, stream: &IoStream, error: Option<Arc<io::Error>>) {
+        Rc::clone(&self.0).closed(stream, error);
+    }
+}
+
+#[test]
+fn a_reader_that_panics_loses_its_connection_and_nobody_elses() {
+    over_everything(|here, there| async move {
+        let captured = squall::log::capture();
+        let told = Rc::new(Capitals::default());
+        there.set_reader(Rc::new(Panics(Rc::clone(&told))));
+        here.write("x").await.unwrap();
+        assert!(here.read_bytes(1).await.is_err());
+        assert_eq!(captured.messages().len(), 1);
+        assert_eq!(*told.closed.borrow(), [None]);
+    });
+}
+
+/// Wants a message that never ends.
+struct Hoarder(RefCell<Option<Promise<Option<io::ErrorKind>>>>);
+
+impl StreamReader for Hoarder {
+    fn received(self: Rc<Self>, _stream: &IoStream, _bytes: &[u8]) -> usize {
+        0
+    }
+
+    fn closed(self: Rc<Self>, _stream: &IoStream, error: Option<Arc<io::Error>>) {
+        let promise = self.0.take().expect("told once");
+        promise.set_result(error.map(|error| error.kind())).unwrap();
+    }
+}
+
+#[test]
+fn t060_a_reader_that_consumes_nothing_cannot_hoard() {
+    on_each_backend(|io_loop| {
+        run(io_loop, async {
+            let limits = StreamLimits { read_buffer_max: 100_000, ..StreamLimits::default() };
+            let (here, there) = streams(Between::Tcp, &limits);
+            let promise = Promise::new();
+            let closed = promise.future();
+            there.set_reader(Rc::new(Hoarder(RefCell::new(Some(promise)))));
+            drop(here.write(vec![0; 1 << 20]));
+            assert_eq!(closed.await.unwrap(), Some(io::ErrorKind::InvalidData));
+        });
+    });
+}
+
+/// Counts what reaches the kernel.
+#[derive(Debug)]
+struct Counting {
+    inner: Box<dyn Transport>,
+    reads: Rc<Cell<usize>>,
+    writes: Rc<Cell<usize>>,
+}
+
+impl Transport for Counting {
+    fn try_read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.reads.set(self.reads.get() + 1);
+        self.inner.try_read(buf)
+    }
+    fn try_write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.writes.set(self.writes.get() + 1);
+        self.inner.try_write(data)
+    }
+    fn shutdown_write(&mut self) -> io::Result<()> {
+        self.inner.shutdown_write()
+    }
+    fn source(&self) -> Source<'_> {
+        self.inner.source()
+    }
+    fn peer(&self) -> Peer {
+        self.inner.peer()
+    }
+    fn set_nodelay(&mut self, on: bool) -> io::Result<()> {
+        self.inner.set_nodelay(on)
+    }
+    fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.inner.take_error()
+    }
+}
+
+#[test]
+fn one_receive_and_one_send_per_event() {
+    run_on_each_backend(|| async {
+        for between in SOCKETS {
+            let (here, there) = transports(between);
+            let (reads, writes) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+            let counting =
+                Counting { inner: there, reads: Rc::clone(&reads), writes: Rc::clone(&writes) };
+            let (here, there) = (IoStream::new(here), IoStream::new(counting));
+            there.set_reader(Rc::new(Capitals::default()));
+            for round in 1..=10 {
+                here.write("a\nb\nc\nd\n").await.unwrap();
+                assert_eq!(here.read_bytes(16).await.unwrap(), b"> A\n> B\n> C\n> D\n");
+                assert_eq!((reads.get(), writes.get()), (round, round));
+            }
+        }
+    });
+}
