@@ -1,4 +1,4 @@
-//! CRC-32C (Castagnoli), the checksum an OP_MSG may carry behind its last section.
+//! CRC-32C (Castagnoli), the checksum an `OP_MSG` may carry behind its last section.
 //!
 //! Owns one table and one loop; knows nothing of messages. The zlib polynomial would not do:
 //! `MongoDB` took the one that iSCSI uses. Read next: `wire.rs`, which cuts and compares it.

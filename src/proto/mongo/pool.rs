@@ -74,7 +74,7 @@ pub enum Action {
 enum Use {
     Connecting,
     Available { since: Instant },
-    InUse,
+    Busy,
 }
 
 #[derive(Debug)]
@@ -247,7 +247,7 @@ impl Pool {
         self.state = PoolState::Closed;
         self.refuse_all(Refusal::Closed);
         let unused =
-            |(id, entry): (&ConnectionId, &Entry)| (entry.using != Use::InUse).then_some(*id);
+            |(id, entry): (&ConnectionId, &Entry)| (entry.using != Use::Busy).then_some(*id);
         for id in self.connections.iter().filter_map(unused).collect::<Vec<_>>() {
             self.close_one(id, CloseReason::PoolClosed);
         }
@@ -278,7 +278,7 @@ impl Pool {
         let idle_time_max: Duration = self.settings.idle_time_max?;
         match self.connections.get(&id)?.using {
             Use::Available { since } => Some(since + idle_time_max),
-            Use::Connecting | Use::InUse => None,
+            Use::Connecting | Use::Busy => None,
         }
     }
 
@@ -294,7 +294,7 @@ impl Pool {
                 continue;
             }
             let entry = self.connections.get_mut(&id).expect("a free connection is known");
-            entry.using = Use::InUse;
+            entry.using = Use::Busy;
             let waiter = self.waiters.pop_front().expect("looked just now");
             self.actions.push_back(Action::Grant(waiter.id, id));
         }

@@ -168,10 +168,9 @@ fn refuse_unsupported(uri: &Uri) -> Result<(), SettingsError> {
     if needs_tls {
         return Err(SettingsError::Unsupported("tls"));
     }
-    if let Some(mechanism) = uri.credential.as_ref().and_then(|c| c.mechanism.as_deref()) {
-        if Mechanism::from_name(mechanism).is_none() {
-            return Err(SettingsError::Unsupported("this authMechanism"));
-        }
+    let mechanism = uri.credential.as_ref().and_then(|c| c.mechanism.as_deref());
+    if mechanism.is_some_and(|name| Mechanism::from_name(name).is_none()) {
+        return Err(SettingsError::Unsupported("this authMechanism"));
     }
     if uri.credential.as_ref().is_some_and(|credential| credential.password.is_none()) {
         return Err(SettingsError::NoPassword);

@@ -157,7 +157,7 @@ fn prepare_password(
     match mechanism {
         Mechanism::Sha1 => {
             let digest = Md5::digest(format!("{username}:mongo:{password}").as_bytes());
-            Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+            Ok(digest.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}")))
         }
         Mechanism::Sha256 => {
             let prepared = stringprep::saslprep(password).map_err(|_| ScramError::Password)?;
