@@ -28,7 +28,7 @@ use ::regex::bytes::Regex;
 pub use self::error::StreamError;
 pub use self::limits::StreamLimits;
 use self::pump::Inner;
-pub use self::push::StreamReader;
+pub use self::push::{StreamReader, WeakStream};
 use self::read::Want;
 pub use self::read::{ReadFuture, ReadInto};
 use self::state::{Consumer, Phase, State};

@@ -14,6 +14,18 @@ use super::state::{Phase, State};
 use super::{StreamError, StreamLimits};
 use crate::ioloop::IoLoop;
 
+/// Our own half of the conversation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Finishing {
+    /// More may be written.
+    #[default]
+    No,
+    /// When the output is sent, the peer shall be told that it was all.
+    Asked,
+    /// The peer was told.
+    Done,
+}
+
 /// The bytes on their way out.
 #[derive(Default)]
 pub(super) struct Output {
@@ -23,6 +35,7 @@ pub(super) struct Output {
     pub(super) sent: u64,
     /// The kernel took only a part: wait for a report before trying again.
     pub(super) blocked: bool,
+    pub(super) finishing: Finishing,
     /// Who waits until `sent` has reached which number, in ascending order.
     pub(super) waiters: VecDeque<(u64, Waker)>,
 }
@@ -51,6 +64,7 @@ impl State {
     /// Whether more may be written.
     fn check_writable(&self) -> Result<(), StreamError> {
         match &self.phase {
+            _ if self.output.finishing != Finishing::No => Err(StreamError::Closed(None)),
             Phase::Open | Phase::Connecting { then_drain: false, .. } => Ok(()),
             Phase::Draining | Phase::Connecting { .. } => Err(StreamError::Closed(None)),
             Phase::Closed(cause) => Err(StreamError::Closed(cause.clone())),
@@ -128,6 +142,10 @@ impl State {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
+        }
+        if output.bytes.is_empty() && output.finishing == Finishing::Asked {
+            output.finishing = Finishing::Done;
+            transport.shutdown_write()?;
         }
         self.watch(io_loop)
     }

@@ -119,10 +119,21 @@ impl Inner {
         let over = self.io_loop.with_receive_buffer(|buf| {
             self.attempt(|state| state.is_over(buf, &self.limits)) //
         });
-        if over == Some(true) {
+        if over == Some(true) && !self.outlives_input() {
             self.flush(); // what was written in answer to the last bytes still leaves
             self.close(None);
         }
+    }
+
+    /// Whether the reader keeps the stream although the peer has finished; it is asked once.
+    fn outlives_input(self: &Rc<Self>) -> bool {
+        let reader = match self.state.borrow().at_end() {
+            Ok(reader) => reader,
+            Err(kept) => return kept,
+        };
+        let keep = reader.end_of_input(&IoStream::share(self));
+        self.state.borrow_mut().outlives_input = keep;
+        keep
     }
 
     /// A waiting read looks for itself.

@@ -5,10 +5,13 @@
 //! buffer; the stream keeps only what the reader leaves over, so an idle connection holds no
 //! memory. Read next: `iostream/pump.rs`, which calls the reader.
 
+use std::fmt;
 use std::io;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
+use super::output::Finishing;
+use super::pump::Inner;
 use super::state::{Consumer, Phase, Readiness};
 use super::{IoStream, StreamError};
 
@@ -23,9 +26,34 @@ pub trait StreamReader {
     /// stream is closed.
     fn received(self: Rc<Self>, stream: &IoStream, bytes: &[u8]) -> usize;
 
+    /// The peer has finished sending, and everything it sent was shown. True keeps the stream for
+    /// writing, until it breaks or is closed: a peer may wait for an answer with its own half
+    /// closed. Otherwise, and unless told otherwise, the stream closes when its output is sent.
+    fn end_of_input(self: Rc<Self>, stream: &IoStream) -> bool {
+        let _ = stream;
+        false
+    }
+
     /// The stream is closed: by us or by the peer (no error), or by this error. Called once, from
     /// the loop and not from inside [`IoStream::close`]; the last call to a reader.
     fn closed(self: Rc<Self>, stream: &IoStream, error: Option<Arc<io::Error>>);
+}
+
+/// Names a stream without keeping it open or alive.
+#[derive(Clone)]
+pub struct WeakStream(Weak<Inner>);
+
+impl WeakStream {
+    /// The stream, if it still exists.
+    pub fn upgrade(&self) -> Option<IoStream> {
+        self.0.upgrade().map(|inner| IoStream::share(&inner))
+    }
+}
+
+impl fmt::Debug for WeakStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WeakStream")
+    }
 }
 
 impl IoStream {
@@ -91,6 +119,18 @@ impl IoStream {
         drop(state);
         self.0.schedule();
         Ok(answer)
+    }
+
+    /// Sends what was written and then the end; reading goes on. A peer that is still sending
+    /// gets to read an answer that way, where a close would be a reset.
+    pub fn finish_writing(&self) {
+        self.0.state.borrow_mut().output.finishing = Finishing::Asked;
+        self.0.flush_unless_pumping();
+    }
+
+    /// A handle that keeps nothing alive, for readers: the stream owns its reader already.
+    pub fn downgrade(&self) -> WeakStream {
+        WeakStream(Rc::downgrade(&self.0))
     }
 
     /// Sends what was written, now, except while the stream's own event is being handled: that

@@ -135,6 +135,10 @@ pub(super) struct State {
     pub(super) watched: Interest,
     pub(super) phase: Phase,
     pub(super) readiness: Readiness,
+    /// The kernel reported both directions dead.
+    pub(super) broken: bool,
+    /// The reader keeps the stream for writing, although the peer sends no more.
+    pub(super) outlives_input: bool,
     pub(super) consumer: Consumer,
     pub(super) pump: Pump,
     pub(super) input: Bytes,
@@ -152,6 +156,8 @@ impl State {
             watched: Interest::READABLE,
             phase,
             readiness: Readiness::Drained,
+            broken: false,
+            outlives_input: false,
             consumer: Consumer::Nobody,
             pump: Pump::Resting,
             input: Bytes::default(),
@@ -214,6 +220,7 @@ impl State {
                 || (event.is_writable() && wanted.is_writable())
         };
         let broken = event.is_error() || event.is_write_closed();
+        self.broken |= broken;
         let ending = broken || event.is_read_closed();
         if ending || met(transport.interest(Interest::READABLE)) {
             self.readiness = self.readiness.after_event(ending);
@@ -297,6 +304,16 @@ impl State {
             Consumer::Nobody | Consumer::Paused(_) | Consumer::Resumed(_) => self.input.is_empty(),
         };
         Ok(unwanted && self.readiness.has_ended())
+    }
+
+    /// At the end of the input: the reader to ask whether the stream shall live on for writing,
+    /// or, once it was asked, whether it does.
+    pub(super) fn at_end(&self) -> Result<Rc<dyn StreamReader>, bool> {
+        match &self.consumer {
+            Consumer::Reader(_) if self.outlives_input => Err(!self.broken),
+            Consumer::Reader(reader) if !self.broken => Ok(Rc::clone(reader)),
+            _ => Err(false),
+        }
     }
 
     /// Goes on with a connect, if there is one.
