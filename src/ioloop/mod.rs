@@ -4,7 +4,7 @@
 //! Owns the order of a turn and the four places work waits in: `callbacks`, `timers`, `handlers`
 //! and, for other threads, `remote`. Knows nothing of futures, coroutines or sockets: those are
 //! built above, out of callbacks. A panic in a callback is caught, reported with the line that
-//! registered it, and the loop goes on. Read next: `callbacks.rs`, `timers.rs`, then `future.rs`.
+//! registered it, and the loop goes on. Read next: `callbacks.rs`, `timers.rs`, then `future/mod.rs`.
 
 mod builder;
 mod callbacks;
