@@ -2,7 +2,7 @@
 //!
 //! Owns the trait [`Reactor`]. Knows neither who implements it nor anything of callbacks, futures
 //! or streams. The contract is weak on purpose, so that edge-triggered,
-//! level-triggered and one-shot kernels can all keep it; `tests/conformance.rs` runs every clause
+//! level-triggered and one-shot kernels can all keep it; `tests/conformance/main.rs` runs every clause
 //! on every backend. Read next: `sys/epoll.rs`, the contract kept on Linux.
 
 use std::io;
