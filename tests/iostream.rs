@@ -6,6 +6,8 @@ mod support;
 
 #[path = "iostream/closing.rs"]
 mod closing;
+#[path = "iostream/leaving.rs"]
+mod leaving;
 #[path = "iostream/pushing.rs"]
 mod pushing;
 #[path = "iostream/reading.rs"]

@@ -7,6 +7,7 @@
 
 mod bytes;
 mod error;
+mod leave;
 mod limits;
 mod output;
 mod pump;
@@ -31,7 +32,7 @@ use self::pump::Inner;
 pub use self::push::{StreamReader, WeakStream};
 use self::read::Want;
 pub use self::read::{ReadFuture, ReadInto};
-use self::state::{Consumer, Phase, State};
+use self::state::{Consumer, Linger, Phase, State};
 pub use self::tcp_client::{ConnectError, ConnectOptions, TcpClient};
 pub use self::tcp_server::TcpServer;
 pub use self::write::{ConnectFuture, WriteFuture};
@@ -197,11 +198,17 @@ impl IoStream {
         self.0.close(Some(cause));
     }
 
-    /// Takes no more, sends what was written, and closes then.
+    /// Takes no more, sends what was written, and closes then. If unread bytes are left, they
+    /// are thrown away first, because closing over them would tell the peer's kernel to throw
+    /// away our last words. A peer that makes no progress for 30 seconds is given up.
     pub fn close_after_write(&self) {
-        if self.0.state.borrow_mut().drain() {
-            self.0.flush_unless_pumping();
-        }
+        self.0.drain(Linger::IfUnread);
+    }
+
+    /// The same when the peer is in the middle of sending: it has two seconds to see our last
+    /// words and to stop. For a server that refuses a request before it has read all of it.
+    pub fn close_lingering(&self) {
+        self.0.drain(Linger::Always);
     }
 
     /// Whether the stream is closed. A peer's close counts when everything it sent was read, or
@@ -216,14 +223,21 @@ impl IoStream {
     }
 
     /// Calls `callback` once when the stream is closed, in a later turn; not while unread bytes
-    /// could still satisfy a read (T069).
+    /// could still satisfy a read (T069). With it, a peer's close is noticed even while nobody
+    /// reads; without it, a peer that has finished sending still gets what we write.
     #[track_caller]
     pub fn set_close_callback(&self, callback: impl FnOnce() + 'static) {
         if self.closed() {
             return self.0.io_loop.add_callback(callback);
         }
-        let replaced = self.0.state.borrow_mut().on_close.replace(Box::new(callback));
+        let mut state = self.0.state.borrow_mut();
+        let replaced = state.on_close.replace(Box::new(callback));
+        let ending = state.readiness.is_ending();
+        drop(state);
         drop(replaced); // somebody's destructor: nothing is borrowed any more
+        if ending {
+            self.0.schedule();
+        }
     }
 
     /// The other end.
@@ -255,7 +269,7 @@ impl Drop for IoStream {
     fn drop(&mut self) {
         self.0.handles.set(self.0.handles.get() - 1);
         if self.0.handles.get() == 0 && matches!(self.0.state.borrow().consumer, Consumer::Nobody) {
-            self.close_after_write();
+            self.0.drain(Linger::Never);
         }
     }
 }

@@ -66,8 +66,10 @@ impl State {
         match &self.phase {
             _ if self.output.finishing != Finishing::No => Err(StreamError::Closed(None)),
             Phase::Open | Phase::Connecting { then_drain: false, .. } => Ok(()),
-            Phase::Draining | Phase::Connecting { .. } => Err(StreamError::Closed(None)),
             Phase::Closed(cause) => Err(StreamError::Closed(cause.clone())),
+            Phase::Connecting { .. } | Phase::Draining(_) | Phase::Lingering => {
+                Err(StreamError::Closed(None))
+            }
         }
     }
 
@@ -101,22 +103,6 @@ impl State {
         if self.closed().is_none() {
             self.output.bytes = output;
         }
-    }
-
-    /// `close_after_write` was called, and there is nothing to send: not even a connect to wait for.
-    pub(super) fn is_drained(&self) -> bool {
-        matches!(self.phase, Phase::Draining | Phase::Connecting { then_drain: true, .. })
-            && self.output.bytes.is_empty()
-    }
-
-    /// Accepts nothing more; false if that was so already.
-    pub(super) fn drain(&mut self) -> bool {
-        match &mut self.phase {
-            Phase::Open => self.phase = Phase::Draining,
-            Phase::Connecting { then_drain, .. } => *then_drain = true,
-            Phase::Draining | Phase::Closed(_) => return false,
-        }
-        true
     }
 
     /// Hands the output to the kernel, as much as it takes. With one call, unless it takes a part

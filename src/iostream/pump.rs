@@ -9,13 +9,12 @@ use std::cell::{Cell, RefCell};
 use std::io::{self, ErrorKind};
 use std::panic::Location;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::Waker;
 
 use reactor::Event;
 
 use super::error::is_everyday;
-use super::state::{Connect, Consumer, Farewell, Pump, Readiness, State};
+use super::state::{Connect, Consumer, Pump, Readiness, State};
 use super::{IoStream, StreamLimits, StreamReader};
 use crate::ioloop::{EventHandler, IoLoop};
 use crate::log::{self, Level};
@@ -57,7 +56,7 @@ impl Inner {
             let more = self.deliver();
             self.notice_end();
             self.wake_reader();
-            more
+            more || self.discard()
         };
         drop(running);
         self.flush();
@@ -149,16 +148,13 @@ impl Inner {
         waker.wake();
     }
 
-    /// Sends what is to be sent, and tells those who wait for it. Closes if that was the last
-    /// thing to do.
+    /// Sends what is to be sent, and tells those who wait for it.
     pub(super) fn flush(self: &Rc<Self>) {
         self.attempt(|state| state.send(&self.io_loop));
         while let Some(waker) = self.state.borrow_mut().output.next_done() {
             waker.wake();
         }
-        if self.state.borrow().is_drained() {
-            self.close(None);
-        }
+        self.leave_if_drained();
     }
 
     /// Sends now, unless an event is being handled, which ends with a send anyway.
@@ -180,7 +176,10 @@ impl Inner {
 
     /// Does something with the state; an error closes the stream, and is logged if nobody else
     /// will hear of it.
-    fn attempt<R>(self: &Rc<Self>, act: impl FnOnce(&mut State) -> io::Result<R>) -> Option<R> {
+    pub(super) fn attempt<R>(
+        self: &Rc<Self>,
+        act: impl FnOnce(&mut State) -> io::Result<R>,
+    ) -> Option<R> {
         let outcome = act(&mut self.state.borrow_mut());
         match outcome {
             Ok(answer) => Some(answer),
@@ -212,32 +211,6 @@ impl Inner {
             }
             Ok(())
         });
-    }
-
-    /// Closes the stream, once. Whoever wants to be told is told in the next turn, after the
-    /// reads that this may complete.
-    pub(super) fn close(self: &Rc<Self>, cause: Option<io::Error>) {
-        let cause = cause.map(Arc::new);
-        let farewell = self.state.borrow_mut().close(cause.clone());
-        let Some(Farewell { transport, token, wakers, reader, on_close }) = farewell else {
-            return;
-        };
-        if let (Some(transport), Some(token)) = (transport, token) {
-            self.io_loop.deregister(transport.source(), token);
-        }
-        wakers.into_iter().for_each(Waker::wake);
-        if reader.is_some() || on_close.is_some() {
-            let inner = Rc::clone(self);
-            let tell = move || {
-                if let Some(reader) = reader {
-                    reader.closed(&IoStream::share(&inner), cause);
-                }
-                if let Some(on_close) = on_close {
-                    on_close();
-                }
-            };
-            self.io_loop.add_callback_at(self.place, Box::new(tell));
-        }
     }
 }
 

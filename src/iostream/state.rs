@@ -14,7 +14,7 @@ use reactor::{Event, Interest, Token};
 use super::bytes::Bytes;
 use super::output::Output;
 use super::{StreamError, StreamLimits, StreamReader};
-use crate::ioloop::IoLoop;
+use crate::ioloop::{IoLoop, TimeoutHandle};
 use crate::net::Transport;
 
 /// The life of a stream.
@@ -23,10 +23,23 @@ pub(super) enum Phase {
     Connecting { waker: Option<Waker>, then_drain: bool },
     /// Both directions work.
     Open,
-    /// Nothing more is read or accepted for writing; closes when the output is sent.
-    Draining,
+    /// Nothing more is shown or accepted for writing; what was written is still sent.
+    Draining(Linger),
+    /// Everything is sent; what the peer still sends is thrown away until it has seen that.
+    Lingering,
     /// For good, and why.
     Closed(Option<Arc<io::Error>>),
+}
+
+/// Whether to listen a little longer after the last byte was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Linger {
+    /// Nobody cares any more.
+    Never,
+    /// If bytes are left unread, over which our last words could be lost.
+    IfUnread,
+    /// The peer is in the middle of sending.
+    Always,
 }
 
 /// What the kernel holds for us to read, as far as we know.
@@ -124,6 +137,7 @@ pub(super) struct Farewell {
     pub(super) wakers: Vec<Waker>,
     pub(super) reader: Option<Rc<dyn StreamReader>>,
     pub(super) on_close: Option<Box<dyn FnOnce()>>,
+    pub(super) watchdog: Option<TimeoutHandle>,
 }
 
 /// Everything that changes in the life of a stream.
@@ -144,6 +158,8 @@ pub(super) struct State {
     pub(super) input: Bytes,
     pub(super) output: Output,
     pub(super) on_close: Option<Box<dyn FnOnce()>>,
+    /// Ends a stream whose peer does not let it end.
+    pub(super) watchdog: Option<TimeoutHandle>,
     /// Kernel reads of futures since one had to wait.
     pub(super) reads_in_a_row: u8,
 }
@@ -163,6 +179,7 @@ impl State {
             input: Bytes::default(),
             output: Output::default(),
             on_close: None,
+            watchdog: None,
             reads_in_a_row: 0,
         }
     }
@@ -171,7 +188,7 @@ impl State {
     pub(super) fn closed(&self) -> Option<StreamError> {
         match &self.phase {
             Phase::Closed(cause) => Some(StreamError::Closed(cause.clone())),
-            Phase::Connecting { .. } | Phase::Open | Phase::Draining => None,
+            _ => None,
         }
     }
 
@@ -268,18 +285,21 @@ impl State {
         buf: &mut [u8],
         limits: &StreamLimits,
     ) -> io::Result<Option<(Rc<dyn StreamReader>, usize)>> {
-        let (reader, seen) = match &self.consumer {
-            Consumer::Reader(reader) => (Rc::clone(reader), true),
-            Consumer::Resumed(reader) => (Rc::clone(reader), self.input.is_empty()),
-            Consumer::Nobody | Consumer::Future(_) | Consumer::Paused(_) => return Ok(None),
-        };
         if !matches!(self.phase, Phase::Open) {
             return Ok(None);
         }
-        if !seen {
-            self.consumer = Consumer::Reader(Rc::clone(&reader));
-            return Ok(Some((reader, 0)));
-        }
+        let reader = match &self.consumer {
+            Consumer::Reader(reader) => Rc::clone(reader),
+            Consumer::Resumed(reader) => {
+                let reader = Rc::clone(reader);
+                self.consumer = Consumer::Reader(Rc::clone(&reader));
+                if !self.input.is_empty() {
+                    return Ok(Some((reader, 0)));
+                }
+                reader
+            }
+            Consumer::Nobody | Consumer::Future(_) | Consumer::Paused(_) => return Ok(None),
+        };
         if !self.readiness.has_more() {
             return Ok(None);
         }
@@ -288,10 +308,16 @@ impl State {
         Ok((count > 0).then_some((reader, count)))
     }
 
-    /// Whether the end was read and nobody can want what was kept. Where nobody reads, the end is
-    /// found by reading a little ahead, but only if the kernel said that it is there (T069).
+    /// Whether the end was read and nobody can want what was kept. Where nobody reads, but
+    /// somebody wants to know of the close, the end is found by reading a little ahead, and only
+    /// if the kernel said that it is there (T069). Where nobody wants to know, a peer that has
+    /// finished sending still gets its answer.
     pub(super) fn is_over(&mut self, buf: &mut [u8], limits: &StreamLimits) -> io::Result<bool> {
-        let idle = matches!(self.consumer, Consumer::Nobody | Consumer::Paused(_));
+        let idle = match self.consumer {
+            Consumer::Nobody => self.on_close.is_some(),
+            Consumer::Paused(_) => true,
+            Consumer::Future(_) | Consumer::Reader(_) | Consumer::Resumed(_) => false,
+        };
         if !matches!(self.phase, Phase::Open) {
             return Ok(false);
         }
@@ -299,9 +325,9 @@ impl State {
             self.fill(buf, limits)?;
         }
         let unwanted = match self.consumer {
-            Consumer::Reader(_) => true,  // it has seen everything and cannot go on
-            Consumer::Future(_) => false, // it looks for itself
-            Consumer::Nobody | Consumer::Paused(_) | Consumer::Resumed(_) => self.input.is_empty(),
+            Consumer::Reader(_) => true, // it has seen everything and cannot go on
+            Consumer::Nobody | Consumer::Paused(_) => idle && self.input.is_empty(),
+            Consumer::Future(_) | Consumer::Resumed(_) => false, // they look for themselves
         };
         Ok(unwanted && self.readiness.has_ended())
     }
@@ -325,7 +351,8 @@ impl State {
         match transport.try_connect() {
             Ok(()) => {
                 let waker = waker.take();
-                self.phase = if *then_drain { Phase::Draining } else { Phase::Open };
+                self.phase =
+                    if *then_drain { Phase::Draining(Linger::IfUnread) } else { Phase::Open };
                 Ok(Connect::Done(waker))
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Connect::Idle),
@@ -358,6 +385,7 @@ impl State {
             wakers,
             reader,
             on_close: self.on_close.take(),
+            watchdog: self.watchdog.take(),
         })
     }
 }

@@ -95,8 +95,8 @@ impl Future for ConnectFuture {
                 note_wait("connect", self.place);
                 Poll::Pending
             }
-            Phase::Open | Phase::Draining => Poll::Ready(Ok(stream.clone())),
             Phase::Closed(cause) => Poll::Ready(Err(StreamError::Closed(cause.clone()))),
+            Phase::Open | Phase::Draining(_) | Phase::Lingering => Poll::Ready(Ok(stream.clone())),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! What a close leaves: pending futures, unread bytes, the callback, the log.
 
 use std::cell::Cell;
-use std::io;
+use std::io::{self, Read as _, Write as _};
+use std::net::Shutdown;
 use std::rc::Rc;
 
 use squall::coroutine::yield_now;
@@ -23,7 +24,9 @@ fn f080_a_response_followed_by_a_close_is_read_to_its_end() {
         assert!(matches!(there.write("late").await, Err(StreamError::Closed(_))));
         assert_eq!(here.read_bytes(300_000).await.unwrap().len(), 300_000);
         assert!(here.read_bytes(1).await.is_err());
-        assert!(there.closed());
+        while !there.closed() {
+            kernel_has_spoken().await;
+        }
     });
 }
 
@@ -33,6 +36,29 @@ fn dropping_the_last_handle_sends_what_was_written() {
         drop(there.write(vec![b'r'; 300_000]));
         drop(there);
         assert_eq!(here.read_until_close().await.unwrap().len(), 300_000);
+    });
+}
+
+/// The peer has finished sending, not listening: `printf question | nc` wants its answer.
+#[test]
+fn a_peer_that_has_finished_sending_still_gets_its_answer() {
+    run_on_each_backend(|| async {
+        let (mut peer, there) = tcp_sockets();
+        let there = IoStream::new(SocketTransport::try_from(there).unwrap());
+        peer.write_all(b"question").unwrap();
+        peer.shutdown(Shutdown::Write).unwrap();
+        for round in 0..3 {
+            kernel_has_spoken().await;
+            match round {
+                0 => assert_eq!(there.read_bytes(8).await.unwrap(), b"question"),
+                1 => assert_eq!(there.read_until_close().await.unwrap(), b""),
+                _ => there.write("answer").await.unwrap(),
+            }
+        }
+        let mut answer = [0; 6];
+        peer.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"answer");
+        assert!(there.read_bytes(1).await.is_err() && there.closed());
     });
 }
 

@@ -25,11 +25,12 @@ fn f083_f084_t066_t071_a_write_before_the_connect_is_sent_after_it() {
             write.await.unwrap();
             tell.borrow_mut().push("written");
         });
-        stream.io_loop().spawn(async move {
+        let connecting = stream.io_loop().spawn(async move {
             let connected = connect.await.unwrap();
             assert_eq!(connected.peer(), &address);
             told.borrow_mut().push("connected");
         });
+        connecting.await.unwrap();
         writing.await.unwrap();
         assert_eq!(*story.borrow(), ["connected", "written"]);
         let accepted = SocketTransport::try_from(listener.accept().unwrap().0).unwrap();
@@ -89,10 +90,10 @@ fn f110_t066_every_write_is_done_after_its_own_bytes_and_in_order() {
         let order = Rc::new(RefCell::new(Vec::new()));
         for number in 0..20_u8 {
             let (write, order) = (here.write(vec![number; 30_000]), Rc::clone(&order));
-            here.io_loop().spawn(async move {
+            drop(here.io_loop().spawn(async move {
                 write.await.unwrap();
                 order.borrow_mut().push(number);
-            });
+            }));
         }
         for number in 0..20_u8 {
             assert_eq!(there.read_bytes(30_000).await.unwrap(), vec![number; 30_000]);
