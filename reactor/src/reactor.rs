@@ -38,7 +38,8 @@ use crate::{Events, Instant, Interest, Source, Token, Waker};
 /// 8. **No wake is lost.** A [`Waker::wake`] ends the wait in progress, or else the next one. It
 ///    leaves no report, and any number of wakes may be answered by one return.
 /// 9. **Reactors do not know each other.** Any number of them may live in one process, each on its
-///    own thread.
+///    own thread. Make them after a `fork`, not before: parent and child would share the kernel's
+///    half.
 pub trait Reactor {
     /// The backend's name: `epoll`, `kqueue`, `mio`, `virtual`.
     fn name(&self) -> &'static str;

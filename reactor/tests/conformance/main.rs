@@ -3,13 +3,15 @@
 //! Owns the stage: each test runs on every backend, on virtual time over every backend, and on
 //! Linux also on a kernel that pretends to be too old for `epoll_pwait2`. A failure names the
 //! reactor, because each runs on a thread of that name. The clauses are those of
-//! `reactor::Reactor`. Read next: `registration.rs`, then `readiness.rs`, `time.rs`, `wake.rs`.
+//! `reactor::Reactor`. Read next: `registration.rs`, then `readiness.rs`, `time.rs`, `wake.rs`, and last
+//! `scripts.rs`.
 //! Feature row S060: the same suite on every kernel.
 
 mod readiness;
 mod registration;
 #[cfg(target_os = "linux")]
 mod sandbox;
+mod scripts;
 mod time;
 mod wake;
 
