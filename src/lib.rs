@@ -64,4 +64,5 @@ pub mod mongo;
 pub mod net;
 pub mod process;
 pub mod proto;
+pub mod testing;
 pub mod web;
