@@ -620,7 +620,7 @@ fn ask04_a_listing_names_what_each_coroutine_waits_for_and_its_lines() {
         let waits: Vec<_> = listed.iter().filter_map(|info| info.wait.map(|w| w.what)).collect();
         assert_eq!(waits, ["timer", "future"]);
         assert!(listed.iter().all(|info| info.place.file() == "tests/coroutine.rs"
-            || info.place.file().contains("support")));
+            || info.place.file().contains("testing")));
         sleeper.cancel();
         waiter.cancel();
     });
