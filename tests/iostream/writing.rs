@@ -66,7 +66,7 @@ fn f096_t067_what_was_written_may_be_dropped_by_the_caller() {
         let mine = vec![b'm'; 100_000];
         drop(here.write(&mine[..]));
         drop(mine);
-        assert_eq!(there.read_bytes(100_000).await.unwrap(), [b'm'; 100_000]);
+        assert_eq!(there.read_bytes(100_000).await.unwrap(), vec![b'm'; 100_000]);
     });
 }
 
