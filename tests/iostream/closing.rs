@@ -213,7 +213,7 @@ fn f108_f109_t064_t070_errors_are_raised_and_logged_once_unless_they_are_everyda
     });
 }
 
-/// A reset is the peer's right, and the bytes before it are still ours.
+/// Peers vanish every day: the cause is there for whoever asks, and not in the log.
 #[test]
 fn t070_t076_a_reset_is_a_quiet_close_with_its_cause() {
     run_on_each_backend(|| async {
