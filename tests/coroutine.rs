@@ -1,6 +1,11 @@
 //! Futures, coroutines and the executor from outside: order of done callbacks, errors that are
 //! never lost, joining, timing out, cancelling, waking from elsewhere (T030-T046, F025-F074, and
 //! the seeds' rows about them).
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test may panic, block and look at the real clock"
+)]
 
 mod support;
 
@@ -155,8 +160,8 @@ fn s142_an_error_nobody_retrieves_is_logged_once_with_the_line_that_spawned_it()
     run_on_each_backend(|| async {
         let log = log::capture();
         drop(IoLoop::current().spawn_fallible(async { Err::<(), _>(Oops("divide by zero")) }));
-        let _panicked = spawn(async { assert_eq!(1, 2, "no") });
-        drop(_panicked);
+        let panicked = spawn(async { assert_eq!(1, 2, "no") });
+        drop(panicked);
         let lines = log.messages();
         assert_eq!(lines.len(), 2, "{lines:?}");
         assert!(lines[0].starts_with("future's error was never retrieved: divide by zero"));
@@ -484,7 +489,7 @@ fn s021_only_awaiting_something_of_the_loop_gives_up_the_turn() {
     run_on_each_backend(|| async {
         let other = Rc::new(Cell::new(0));
         let count = Rc::clone(&other);
-        let _busy = spawn(async move {
+        let busy = spawn(async move {
             loop {
                 count.set(count.get() + 1);
                 yield_now().await;
@@ -495,7 +500,7 @@ fn s021_only_awaiting_something_of_the_loop_gives_up_the_turn() {
         assert_eq!(other.get(), before);
         sleep(MS).await;
         assert!(other.get() > before);
-        _busy.cancel();
+        busy.cancel();
     });
 }
 
@@ -612,9 +617,9 @@ fn ask04_a_listing_names_what_each_coroutine_waits_for_and_its_lines() {
     run_on_each_backend(|| async {
         let sleeper = later(1000, ());
         let promise = Promise::<()>::new();
-        let waiter = spawn({
-            let future = promise.future();
-            async move { future.await }
+        let future = promise.future();
+        let waiter = spawn(async move {
+            future.await.unwrap();
         });
         let listed = IoLoop::current().coroutines();
         let waits: Vec<_> = listed.iter().filter_map(|info| info.wait.map(|w| w.what)).collect();

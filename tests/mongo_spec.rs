@@ -3,6 +3,11 @@
 //! The data is `MongoDB`'s (Apache-2.0) and not in this repository: `SQUALL_MONGO_SPEC` names the
 //! folder, otherwise `../shared/mongo-spec` is tried. Without it every test says loudly that it
 //! proved nothing; `proto_mongo.rs` holds tables of our own that always run.
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test may panic, block and look at the real clock"
+)]
 
 use std::path::PathBuf;
 

@@ -1,4 +1,9 @@
 //! Child processes on every backend: exit statuses, deaths by signal, many at once (T342-T344).
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test may panic, block and look at the real clock"
+)]
 
 mod support;
 

@@ -1,4 +1,4 @@
-//! The event loop. [`IoLoop::start`] is a `while` around [`IoLoop::turn`], and one turn is the
+//! The event loop. [`IoLoop::start`] is a `while` around `turn`, and one turn is the
 //! whole idea of squall: run what is ready, sleep until something happens, hand it out.
 //!
 //! Owns the order of a turn and the four places work waits in: `callbacks`, `timers`, `handlers`
