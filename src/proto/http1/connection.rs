@@ -208,6 +208,14 @@ impl Connection {
         Some(timeout)
     }
 
+    /// The body is no good, although its framing is: nothing more is read, as after an error of
+    /// [`Connection::next_event`].
+    pub fn refuse(&mut self) {
+        if self.reading != Reading::Closed {
+            self.fail();
+        }
+    }
+
     /// True when the answer is out and the connection cannot be used again. Ask after the last
     /// event: an answer that overtook the end of its request may still find it in the input.
     pub fn must_close(&self) -> bool {

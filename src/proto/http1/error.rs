@@ -57,6 +57,8 @@ pub enum Reason {
     TooManyHeaders,
     /// The body exceeds its limit.
     BodyTooLarge,
+    /// The body is not encoded as `Content-Encoding` says.
+    Encoding,
     /// The peer closed in the middle of a message.
     Truncated,
 }
@@ -99,6 +101,7 @@ impl fmt::Display for Reason {
             Self::HeadTooLarge => "head too large",
             Self::TooManyHeaders => "too many headers",
             Self::BodyTooLarge => "body too large",
+            Self::Encoding => "the body is not encoded as it says",
             Self::Truncated => "connection closed in the middle of a message",
         })
     }

@@ -159,6 +159,18 @@ impl RequestHead {
         self.keep_alive
     }
 
+    /// T126: tells who looks that the body was decoded: `Content-Encoding` goes by the name of
+    /// `X-Consumed-Content-Encoding` from now on.
+    pub fn consume_content_encoding(&mut self) {
+        let name = Span { start: self.block.len() as u32, len: 27 };
+        self.block.extend_from_slice(b"X-Consumed-Content-Encoding");
+        for field in &mut self.fields {
+            if field.name.of(&self.block).eq_ignore_ascii_case(b"content-encoding") {
+                field.name = name;
+            }
+        }
+    }
+
     /// How much memory this head occupies, for those who keep heads in a pool.
     pub fn capacity(&self) -> usize {
         self.line.capacity() + self.block.capacity() + self.fields.capacity() * size_of::<Field>()

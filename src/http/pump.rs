@@ -1,0 +1,210 @@
+//! Bytes into the machine, events out of it, and what each of them means for the connection.
+//!
+//! Owns the loop of one delivery: however many requests it holds, they are answered in order
+//! (T129) and their answers leave with one send. A service is called here, with nothing borrowed.
+//! Read next: `connection.rs`, for what happens when an answer comes later.
+
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::body::{BodyError, Pipe};
+use super::connection::{Connection, Life};
+use super::gzip::Decoder;
+use super::intake::{Intake, refusal};
+use super::request::{Parts, Request};
+use super::responder::Responder;
+use crate::iostream::{IoStream, StreamReader};
+use crate::log::{self, Level};
+use crate::proto::http1::{BodyLength, Event, Input, Outgoing, Reason, RemoteError, Status};
+use crate::proto::http1::{Reading, Writing};
+
+/// So many requests of one connection in a row, then the others have their turn.
+const REQUESTS_IN_A_ROW: usize = 64;
+
+impl StreamReader for Connection {
+    fn received(self: Rc<Self>, stream: &IoStream, bytes: &[u8]) -> usize {
+        if self.life.get() == Life::Lingering {
+            return bytes.len();
+        }
+        self.pumping.set(true);
+        let used = self.pump(stream, bytes);
+        self.pumping.set(false);
+        if self.life.get() == Life::Upgraded {
+            return used;
+        }
+        if self.machine.borrow().must_close() {
+            self.part(stream);
+            return bytes.len();
+        }
+        self.arm_timer(stream.io_loop());
+        used
+    }
+
+    /// A client may close its half and wait for the answer. It may also be gone: a handler that
+    /// wants to know is told, and decides for itself.
+    fn end_of_input(self: Rc<Self>, _stream: &IoStream) -> bool {
+        if self.life.get() != Life::Serving || self.machine.borrow().reading() != Reading::Done {
+            return false; // between two requests, or in the middle of one
+        }
+        self.machine.borrow_mut().receive_eof();
+        self.life.set(Life::HalfClosed);
+        self.tell_closed();
+        self.exchange.get().open
+    }
+
+    fn closed(self: Rc<Self>, stream: &IoStream, _error: Option<Arc<io::Error>>) {
+        self.leave(Life::Closed, stream.io_loop());
+        if let Some(intake) = self.intake.take() {
+            intake.fail(BodyError::Closed);
+        }
+        self.tell_closed();
+        self.abandon();
+    }
+}
+
+impl Connection {
+    fn pump(self: &Rc<Self>, stream: &IoStream, bytes: &[u8]) -> usize {
+        let mut input = self.machine.borrow_mut().receive(stream.io_loop().now(), bytes);
+        let mut intake = self.intake.take();
+        let mut parts = self.server.take_parts();
+        let mut requests = 0;
+        loop {
+            if intake.as_ref().is_some_and(Intake::is_full) {
+                self.pause(stream);
+                break;
+            }
+            let event = self.machine.borrow_mut().next_event(&mut input, &mut parts.head);
+            let done = match event {
+                Ok(Event::Request) => {
+                    let request = std::mem::replace(&mut parts, self.server.take_parts());
+                    self.begin_request(stream, request).map(|next| intake = Some(next))
+                }
+                Ok(Event::Data(data)) => intake.as_mut().map_or(Ok(()), |intake| intake.push(data)),
+                Ok(Event::EndOfMessage) => {
+                    requests += 1;
+                    self.end_request(stream, intake.take())
+                }
+                Ok(Event::NeedData | Event::Closed) => break,
+                Ok(Event::Paused) => {
+                    self.hold(stream, &input);
+                    break;
+                }
+                Err(error) => Err(BodyError::Refused(error)),
+            };
+            if let Err(error) = done {
+                self.refuse(stream, refusal(error));
+                if let Some(intake) = intake.take() {
+                    intake.fail(error);
+                }
+                break;
+            }
+            if requests == REQUESTS_IN_A_ROW {
+                self.yield_turn(stream);
+                break;
+            }
+        }
+        self.intake.replace(intake);
+        self.server.give_parts(parts);
+        input.used()
+    }
+
+    /// A head is complete: asks the service for its plan, and calls it if it wants the body as a
+    /// stream.
+    fn begin_request(
+        self: &Rc<Self>,
+        stream: &IoStream,
+        mut parts: Box<Parts>,
+    ) -> Result<Intake, BodyError> {
+        parts.received = stream.io_loop().now();
+        parts.origin = self.server.origin(stream.peer(), &parts.head);
+        let number = self.open(&parts);
+        if parts.head.body_length() == BodyLength::None {
+            return Ok(Intake::gather(parts, None));
+        }
+        let plan = self.server.plan(stream.io_loop(), &parts.head);
+        let bytes_max = plan.bytes_max.unwrap_or(self.server.limits.body_bytes_max);
+        if matches!(parts.head.body_length(), BodyLength::Known(length) if length > bytes_max) {
+            return Err(BodyError::Refused(Reason::BodyTooLarge.into()));
+        }
+        self.machine.borrow_mut().set_body_limit(bytes_max);
+        let waits = parts.head.expects_continue();
+        let decoder =
+            self.server.decompress.then(|| Decoder::wanted(&mut parts, bytes_max)).flatten();
+        let intake = if plan.streamed {
+            let (pipe, body) = Pipe::new(self.server.limits.piece_bytes_max, self);
+            self.serve(stream, Request::new(parts, Some(body), Rc::clone(&self.server)), number);
+            Intake::pass(pipe, decoder)
+        } else {
+            Intake::gather(parts, decoder)
+        };
+        // T114: unless there is an answer already, which makes the body superfluous.
+        if waits && self.is_open(number) && self.machine.borrow().writing() == Writing::Owed {
+            self.go_on(number, Outgoing::Interim(Status::CONTINUE));
+        }
+        Ok(intake)
+    }
+
+    fn end_request(
+        self: &Rc<Self>,
+        stream: &IoStream,
+        intake: Option<Intake>,
+    ) -> Result<(), BodyError> {
+        let Some(parts) = intake.map(Intake::finish).transpose()?.flatten() else { return Ok(()) };
+        let number = self.exchange.get().number;
+        self.serve(stream, Request::new(parts, None, Rc::clone(&self.server)), number);
+        Ok(())
+    }
+
+    /// Calls the service. A panic is reported with the server's line, and its client gets a 500
+    /// from the responder that it drops.
+    fn serve(self: &Rc<Self>, stream: &IoStream, request: Request, number: u64) {
+        let responder = Responder::new(self, number);
+        let service = Rc::clone(&self.server.service);
+        let place = self.server.place;
+        stream.io_loop().run_guarded("request", place, || service.call(request, responder));
+    }
+
+    /// The open request is not answered yet. What the client has sent meanwhile has to wait, and
+    /// so has the client.
+    fn hold(&self, stream: &IoStream, input: &Input<'_>) {
+        let waiting = self.life.get() != Life::Upgraded && !self.machine.borrow().must_close();
+        if waiting && !input.rest().is_empty() {
+            self.pause(stream);
+        }
+    }
+
+    /// T129: one connection that asks a lot must not keep the others from asking.
+    fn yield_turn(self: &Rc<Self>, stream: &IoStream) {
+        if self.life.get() == Life::Serving && !self.paused.get() {
+            self.pause(stream);
+            let connection = Rc::clone(self);
+            stream.io_loop().add_callback(move || {
+                connection.resume();
+            });
+        }
+    }
+
+    /// T121: the client is told, once, and not listened to any more.
+    fn refuse(&self, stream: &IoStream, error: RemoteError) {
+        let peer = stream.peer();
+        log::general(Level::Info, &format!("malformed request from {peer}: {}", error.reason));
+        let mut machine = self.machine.borrow_mut();
+        machine.refuse();
+        let answered = match machine.writing() {
+            Writing::Owed => {
+                let answer = Outgoing::Whole(error.status.into(), b"");
+                matches!(stream.write_with(|out| machine.send(answer, out)), Ok(Ok(())))
+            }
+            writing => writing == Writing::Done,
+        };
+        drop(machine);
+        self.note_status(error.status);
+        if !answered {
+            stream.close(); // half an answer is no answer
+        }
+        if self.exchange.get().open {
+            self.end_exchange(stream);
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! The HTTP server from outside: real sockets, every backend, virtual time for what takes long.
+//!
+//! Owns the small client (`client.rs`) and the services the tests talk to. What is accepted and
+//! refused byte by byte is in `proto_http1.rs`; here it is what connections do.
+#![allow(clippy::unwrap_used, reason = "a test that unwraps in vain has failed, as it should")]
+
+mod support;
+
+#[path = "http/answers.rs"]
+mod answers;
+#[path = "http/bodies.rs"]
+mod bodies;
+#[path = "http/client.rs"]
+mod client;
+#[path = "http/connections.rs"]
+mod connections;
+#[path = "http/origins.rs"]
+mod origins;
+#[path = "http/timeouts.rs"]
+mod timeouts;
