@@ -147,6 +147,9 @@ impl Cursor {
 
     /// The same, borrowed from the server's reply instead of copied out of it.
     pub async fn next_raw(&mut self) -> Result<Option<&RawDocument>, Error> {
+        if self.misused {
+            return Err(Error::Argument("options of a cursor come before its first document"));
+        }
         while self.batch.as_ref().is_none_or(Batch::is_empty) {
             if !self.fetch().await? {
                 return Ok(None);
@@ -198,9 +201,6 @@ impl Cursor {
 
     /// Asks for the first or the next batch; false when there is none.
     async fn fetch(&mut self) -> Result<bool, Error> {
-        if self.misused {
-            return Err(Error::Argument("options of a cursor come before its first document"));
-        }
         let request = match &self.state {
             State::Exhausted => return Ok(false),
             State::Interrupted { .. } => {
