@@ -82,7 +82,7 @@ fn ready() -> Connection {
 
 fn asked() -> (Connection, i32) {
     let mut connection = ready();
-    let (id, _) = say(&mut connection, Send::Request(&ping()));
+    let (id, _) = say(&mut connection, Send::Request(ping()));
     (connection, id)
 }
 
@@ -90,9 +90,9 @@ fn asked() -> (Connection, i32) {
 fn requests_and_replies_take_turns() {
     let mut connection = ready();
     for _ in 0..3 {
-        let (id, body) = say(&mut connection, Send::Request(&ping()));
+        let (id, body) = say(&mut connection, Send::Request(ping()));
         assert_eq!(body.get_i32("ping").unwrap(), 1);
-        let again = connection.send(Send::Request(&ping()), NOW, &mut Vec::new());
+        let again = connection.send(Send::Request(ping()), NOW, &mut Vec::new());
         assert!(matches!(again, Err(ConnectionError::OutOfTurn)));
         let answer = rawdoc! { "ok": 1.0, "n": id };
         let event = feed(&mut connection, &message(id, &answer)).unwrap();
@@ -109,7 +109,7 @@ fn unacknowledged_requests_expect_nothing() {
     let mut request = Vec::new();
     let body = rawdoc! { "insert": "c", "writeConcern": { "w": 0 }, "$db": "d" };
     MessageWriter::new(&mut request, 0, 0, Flags::MORE_TO_COME).body(&body).finish();
-    say(&mut connection, Send::Request(&request));
+    say(&mut connection, Send::Request(request));
     assert!(connection.is_idle() && connection.deadline().is_none());
 }
 
@@ -120,7 +120,7 @@ fn haz30_faulty_replies() {
         let (mut connection, id) = asked();
         let error = feed(&mut connection, &bytes(id)).unwrap_err();
         assert!(matches!(connection.next_event(), Ok(None)), "it is over");
-        assert!(connection.send(Send::Request(&ping()), NOW, &mut Vec::new()).is_err());
+        assert!(connection.send(Send::Request(ping()), NOW, &mut Vec::new()).is_err());
         format!("{error:?}")
     };
     let ok = rawdoc! { "ok": 1.0 };

@@ -58,7 +58,7 @@ pub enum Send<'a> {
     Keys(&'a Keys),
     /// A whole request, made by [`MessageWriter`](super::wire::MessageWriter); its number is
     /// filled in here. When its flags say that no reply will come, none is waited for.
-    Request(&'a [u8]),
+    Request(Vec<u8>),
 }
 
 /// A reply in one piece: the only copy of the bytes, and the documents borrow from it.
@@ -289,12 +289,15 @@ impl Connection {
     }
 
     /// Appends a request under a number of ours, and waits for its reply if there will be one.
-    fn request(&mut self, message: &[u8], now: Instant, out: &mut Vec<u8>) {
+    fn request(&mut self, mut message: Vec<u8>, now: Instant, out: &mut Vec<u8>) {
         let id = self.next_request_id();
-        let start = out.len();
-        out.extend_from_slice(message);
-        out[start + 4..start + 8].copy_from_slice(&id.to_le_bytes());
-        let flags = read_i32(message, HEADER_BYTES).unwrap_or(0) as u32;
+        message[4..8].copy_from_slice(&id.to_le_bytes());
+        let flags = read_i32(&message, HEADER_BYTES).unwrap_or(0) as u32;
+        if out.is_empty() {
+            *out = message; // a batch of many megabytes is not copied again
+        } else {
+            out.extend_from_slice(&message);
+        }
         if !Flags::from_bits(flags).contains(Flags::MORE_TO_COME) {
             self.state = State::Asked;
             self.deadline = self.greeting.socket_timeout.map(|timeout| now + timeout);

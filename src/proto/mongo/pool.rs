@@ -174,6 +174,37 @@ impl Pool {
         id
     }
 
+    /// The short way: a free connection at once, if there is one and nobody waits for it.
+    pub fn check_out_now(&mut self, now: Instant) -> Option<ConnectionId> {
+        if self.state != PoolState::Ready || !self.waiters.is_empty() {
+            return None;
+        }
+        let id = *self.available.last()?;
+        if self.idle_deadline_passed(id, now) {
+            return None;
+        }
+        self.available.pop();
+        self.connections.get_mut(&id).expect("a free connection is known").using = Use::Busy;
+        Some(id)
+    }
+
+    /// The server is there, and a connection that was made to look at it can be used: takes it
+    /// in, if there is room, and gives it to whoever waits.
+    pub fn resume(&mut self, now: Instant) -> Option<ConnectionId> {
+        if self.state == PoolState::Closed || self.total() >= self.settings.size_max {
+            self.ready(now);
+            return None;
+        }
+        let id = ConnectionId(fresh(&mut self.next_connection));
+        let using = Use::Available { since: now };
+        self.connections.insert(id, Entry { generation: self.generation, using });
+        self.available.push(id);
+        self.state = PoolState::Ready;
+        self.fill_held = false;
+        self.work(now);
+        Some(id)
+    }
+
     /// The waiter went away. If it had been granted a connection, that one must be given back
     /// by [`check_in`](Self::check_in) or [`discard`](Self::discard) as well.
     pub fn cancel(&mut self, waiter: WaiterId) {
@@ -256,8 +287,8 @@ impl Pool {
     /// When [`expire`](Self::expire) has something to do.
     pub fn deadline(&self) -> Option<Instant> {
         let waiters = self.waiters.iter().filter_map(|waiter| waiter.deadline);
-        let idle = self.available.iter().filter_map(|id| self.idle_deadline(*id));
-        waiters.chain(idle).min()
+        let idle = || self.available.iter().filter_map(|id| self.idle_deadline(*id)).min();
+        waiters.chain(self.settings.idle_time_max.and_then(|_| idle())).min()
     }
 
     /// Time has passed: refuses those who waited too long, closes what lay unused too long.
