@@ -90,6 +90,17 @@ impl Cookie {
         &self.name
     }
 
+    /// The value as it was given, not quoted.
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
+    /// The same cookie with another value.
+    pub fn with_value(mut self, value: impl Into<String>) -> Self {
+        self.value = value.into();
+        self
+    }
+
     /// Sends it to the subdomains of `domain` too.
     pub fn domain(mut self, domain: impl Into<String>) -> Self {
         self.domain = Some(domain.into());

@@ -197,6 +197,30 @@ impl fmt::Display for AlreadyFinished {
 
 impl StdError for AlreadyFinished {}
 
+/// The head of the response is on its way already: too late for a status, a header, a cookie, a redirect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeadersSent;
+
+impl fmt::Display for HeadersSent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the headers are already sent")
+    }
+}
+
+impl StdError for HeadersSent {}
+
+/// A handler panicked: a bug, and a 500.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HandlerPanicked(pub String);
+
+impl fmt::Display for HandlerPanicked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the handler panicked: {}", self.0)
+    }
+}
+
+impl StdError for HandlerPanicked {}
+
 /// JSON with a list at its top: old browsers let other sites read it (HAZ20). Wrap it in an object, or
 /// say [`Chunk::json_list`](super::Chunk::json_list).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,32 +4,51 @@
 //! templates, static files. Knows nothing of sockets (that is `http`) nor of any database: a handler is
 //! given its database as a field. Read next: `handler.rs`, what you implement; `exchange.rs`, what you get.
 
+mod application;
 pub mod arguments;
+mod chunk;
 mod cookies;
+mod default_handlers;
+mod endpoint;
 mod error;
 pub mod escape;
+mod exchange;
 mod faults;
 pub mod flash;
+mod handler;
+mod incoming;
 mod location;
 pub mod multipart;
+mod page;
 mod pattern;
+mod reply;
+mod responder;
 mod settings;
 pub mod signed;
 pub mod static_files;
 mod template;
 mod xsrf;
 
+pub use application::{Application, ApplicationBuilder};
 pub use arguments::Arguments;
+pub use chunk::Chunk;
 pub use cookies::{Cookie, Cookies, SameSite, quote, unquote};
+pub use default_handlers::{ErrorHandler, RedirectHandler};
 pub use error::{Error, HttpError, MissingArgument, reason_phrase};
+pub use exchange::Exchange;
 pub use faults::{
-    AlreadyFinished, ArgumentError, BuildError, CookieError, InvalidLocation, MissingSetting,
-    MultipartError, PatternError, ReverseError, TopLevelList, XsrfError,
+    AlreadyFinished, ArgumentError, BuildError, CookieError, HandlerPanicked, HeadersSent,
+    InvalidLocation, MissingSetting, MultipartError, PatternError, ReverseError, TopLevelList,
+    XsrfError,
 };
 pub use flash::{Category, FlashMessage};
+pub use handler::{
+    Finished, HandlerResult, Prepared, RequestHandler, addslash, authenticated, removeslash,
+};
 pub use location::{local_path, location};
 pub use minijinja::{Value, context};
 pub use pattern::{PathArguments, Pattern};
+pub use responder::Responder;
 pub use settings::Settings;
 pub use signed::CookieSecret;
 pub use template::Templates;

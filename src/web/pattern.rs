@@ -3,7 +3,7 @@
 //! Owns matching, the decoding of what the groups caught, and `reverse`. The engine is linear in the
 //! path whatever the pattern (HAZ17). Read next: `application.rs`, which tries patterns in order.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use regex::Regex;
 
@@ -16,7 +16,7 @@ pub struct Pattern {
     source: String,
     matcher: Matcher,
     groups: usize,
-    names: Option<Rc<[String]>>,
+    names: Option<Arc<[String]>>,
     pieces: Option<Vec<String>>,
 }
 
@@ -160,7 +160,7 @@ fn skip_class(chars: &mut std::str::Chars<'_>) -> Option<()> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PathArguments {
     values: Vec<Option<String>>,
-    names: Option<Rc<[String]>>,
+    names: Option<Arc<[String]>>,
 }
 
 impl PathArguments {

@@ -40,6 +40,8 @@ pub struct Settings {
     pub xsrf_cookie_name: String,
     /// The cookie is sent over TLS only.
     pub xsrf_cookie_secure: bool,
+    /// Whether each request is a line in the access log.
+    pub access_log: bool,
     /// For host-based routes: the host of a request that came to a bare IP address (S162).
     pub default_host: Option<String>,
     /// What an upload form may cost.
@@ -60,6 +62,7 @@ impl Default for Settings {
             xsrf_cookies: false,
             xsrf_cookie_name: "_xsrf".to_owned(),
             xsrf_cookie_secure: false,
+            access_log: true,
             default_host: None,
             multipart: MultipartLimits::default(),
         }
