@@ -4,6 +4,7 @@
 //! so that a mistake is found at start. It is a `http::Service`, so a server can be made of it. Read
 //! next: `endpoint.rs`, which runs the handler that was found.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -28,6 +29,7 @@ use super::signed::CookieSecret;
 use super::static_files::{FileRoot, StaticFileHandler, normalize};
 use super::template::{Templates, checked_directory};
 use crate::http::{Headers, HttpServer, Request, Responder, Service};
+use crate::ioloop::IoLoop;
 
 /// A table of routes with everything the handlers share. Clones are handles to the same application.
 #[derive(Clone)]
@@ -42,7 +44,8 @@ pub(super) struct Site {
     /// What every response begins with.
     pub(super) headers: Headers,
     urls: Arc<Urls>,
-    flash_secret: CookieSecret,
+    /// Signs flash messages when there is no `cookie_secret`: good until the process ends.
+    flash_secret: OnceCell<CookieSecret>,
     hosts: Vec<(Pattern, Vec<Route>)>,
     routes: Vec<Route>,
     not_found: Rc<dyn Endpoint>,
@@ -213,7 +216,7 @@ impl ApplicationBuilder {
         let urls = Arc::new(Urls { named: names, files, static_prefix });
         let mut templates = Templates::new(settings.template_path.as_deref(), settings.debug)?;
         urls.add_functions(&mut templates);
-        let flash_secret = settings.cookie_secret.clone().unwrap_or_else(random_secret);
+        let flash_secret = OnceCell::new();
         let mut headers = Headers::new();
         headers.set("Content-Type", "text/html; charset=UTF-8").expect("a good header");
         let hosts = groups;
@@ -255,7 +258,13 @@ impl Site {
     }
 
     pub(super) fn flash_secret(&self) -> &CookieSecret {
-        &self.flash_secret
+        let made_up = || {
+            let mut secret = [0; 32];
+            IoLoop::current().random(&mut secret);
+            CookieSecret::from(secret)
+        };
+        let settings = &self.settings;
+        settings.cookie_secret.as_ref().unwrap_or_else(|| self.flash_secret.get_or_init(made_up))
     }
 
     pub(super) fn reverse_url(&self, name: &str, args: &[&str]) -> Result<String, ReverseError> {
@@ -318,11 +327,4 @@ fn static_routes(files: &FileRoot, settings: &Settings) -> Result<Vec<Route>, Pa
         Ok(Route { pattern: Pattern::new(pattern)?, endpoint })
     };
     patterns.iter().map(route).collect()
-}
-
-/// Signs flash messages when the application has no secret of its own: good until the process ends.
-fn random_secret() -> CookieSecret {
-    let mut secret = [0; 32];
-    getrandom::fill(&mut secret).expect("the operating system has random bytes");
-    CookieSecret::from(secret)
 }

@@ -1,4 +1,6 @@
 //! Static files: which paths are served, in which version, and how much of them.
+//!
+//! Works on real files in a directory of its own. Read next: `pages.rs`, where that directory is made.
 
 use std::os::unix::fs::symlink;
 use std::time::Duration;

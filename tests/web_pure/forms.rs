@@ -1,4 +1,6 @@
 //! Arguments and multipart bodies, with the file names that once broke Tornado.
+//!
+//! Tables of what is sent and what a handler gets. Read next: `cookies.rs`.
 
 use squall::web::arguments::ARGUMENTS_MAX;
 use squall::web::multipart::{self, Form, MultipartLimits};

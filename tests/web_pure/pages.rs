@@ -1,4 +1,6 @@
 //! Templates: escaping, missing values, reloading, and mistakes that stop the program at its start.
+//!
+//! Each test has a directory of its own. What a page can ask of its request is in `tests/web`.
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,4 +1,6 @@
 //! Patterns of routes: what they match, what their groups catch, and the way back.
+//!
+//! Tables over paths; which handler is chosen is in `tests/web`. Read next: `forms.rs`.
 
 use squall::web::{ArgumentError, PathArguments, Pattern, PatternError, ReverseError};
 
