@@ -75,7 +75,8 @@ impl Exchange {
             method => self.method(), uri => self.uri(), path => self.path(),
             remote_ip => self.remote_ip(), protocol => self.protocol(),
         };
-        let current_user = self.current_user();
+        // Nobody is undefined rather than null, so that `{{ current_user }}` prints nothing.
+        let current_user = self.current_user().map_or(Value::UNDEFINED, Value::from);
         let namespace = context! {
             request, current_user, xsrf_token, xsrf_form_html, get_flashed_messages,
         };

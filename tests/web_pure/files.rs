@@ -1,6 +1,6 @@
 //! Static files: which paths are served, in which version, and how much of them.
 //!
-//! Works on real files in a directory of its own. Read next: `pages.rs`, where that directory is made.
+//! Works on real files in a directory of its own. Read next: `folder.rs` in `tests/web`, which makes it.
 
 use std::os::unix::fs::symlink;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use squall::web::static_files::{
     requested_range,
 };
 
-use crate::pages::Folder;
+use crate::folder::Folder;
 
 fn open(root: &FileRoot, path: &str) -> Result<u64, FileFault> {
     let relative = normalize(path).ok_or(FileFault::Forbidden)?;

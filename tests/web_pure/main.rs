@@ -3,6 +3,9 @@
 //! Values said to be Tornado's were made by Tornado 6.6.1 itself. Row ids name the rows of the feature
 //! ledger. Where a row says "linear", the input is so large that a quadratic step would never end.
 
+#[path = "../web/folder.rs"]
+mod folder;
+
 mod cookies;
 mod escapes;
 mod files;

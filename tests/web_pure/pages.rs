@@ -2,38 +2,9 @@
 //!
 //! Each test has a directory of its own. What a page can ask of its request is in `tests/web`.
 
-use std::fs;
-use std::path::PathBuf;
-
 use squall::web::{BuildError, Templates, Value, context};
 
-/// A directory of its own for each test, removed at its end.
-pub(crate) struct Folder(pub(crate) PathBuf);
-
-impl Folder {
-    pub(crate) fn new(test: &str, files: &[(&str, &str)]) -> Self {
-        let folder = std::env::temp_dir().join(format!("squall-web-{test}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir(&folder).expect("a fresh directory");
-        let folder = Self(folder);
-        for (name, content) in files {
-            folder.write(name, content);
-        }
-        folder
-    }
-
-    pub(crate) fn write(&self, name: &str, content: &str) {
-        let path = self.0.join(name);
-        fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
-        fs::write(path, content).expect("a file");
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
+use crate::folder::Folder;
 
 fn check(files: &[(&str, &str)], test: &str, context: Value, output: &str) {
     let folder = Folder::new(test, files);
