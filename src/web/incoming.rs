@@ -1,6 +1,7 @@
 //! What a handler can learn of a request: arguments, files, cookies, who the visitor is.
 //!
-//! Owns the lazy half of an exchange: nothing is parsed before somebody asks, and nothing twice.
+//! Owns the lazy half of an exchange: nothing is parsed before somebody asks, and nothing twice. What is
+//! asked for by name comes as a value of its own, so that it outlives the exchange it came from.
 //! Read next: `arguments.rs` and `multipart.rs` for the formats, `xsrf.rs` for the token.
 
 use std::time::Duration;
@@ -87,8 +88,8 @@ impl Exchange {
 
     /// The group at `index`, counted from 0; a 404 if it took no part in the match.
     #[track_caller]
-    pub fn path_argument(&self, index: usize) -> Result<&str, Error> {
-        let argument = self.core.path_arguments.get(index);
+    pub fn path_argument(&self, index: usize) -> Result<String, Error> {
+        let argument = self.core.path_arguments.get(index).map(str::to_owned);
         argument.ok_or_else(|| HttpError::new(404).into())
     }
 
@@ -159,8 +160,8 @@ impl Exchange {
     }
 
     /// A cookie of the request. One set in this very exchange shows up in the next.
-    pub fn cookie(&self, name: &str) -> Option<&str> {
-        self.core.cookies().get(name)
+    pub fn cookie(&self, name: &str) -> Option<String> {
+        self.core.cookies().get(name).map(str::to_owned)
     }
 
     /// The bytes of a signed cookie, if it is ours and at most 31 days old. Absent, forged and expired
@@ -173,7 +174,7 @@ impl Exchange {
     pub fn signed_cookie_within(&self, name: &str, max_age: Duration) -> Option<Vec<u8>> {
         let secret = self.core.site.cookie_secret().ok()?;
         let now = IoLoop::current().wall_time();
-        decode_signed_value(secret, name, self.cookie(name)?, max_age, now)
+        decode_signed_value(secret, name, self.cookies().get(name)?, max_age, now)
     }
 
     /// A signed cookie whose value is text.
@@ -183,12 +184,12 @@ impl Exchange {
 
     /// Who the visitor is, as [`RequestHandler::current_user`](super::RequestHandler::current_user)
     /// says; asked once.
-    pub fn current_user(&self) -> Option<&str> {
+    pub fn current_user(&self) -> Option<String> {
         if self.core.known.user.get().is_none() {
             let user = self.core.endpoint.current_user(self);
             let _ = self.core.known.user.set(user);
         }
-        self.core.known.user.get()?.as_deref()
+        self.core.known.user.get()?.clone()
     }
 
     /// Says who the visitor is, for a `prepare` that had to ask a database. Too late if somebody has
@@ -216,7 +217,7 @@ impl Exchange {
         let argument = self.optional_argument("_xsrf")?.filter(|token| !token.is_empty());
         let header = || self.header("X-Xsrftoken").or_else(|| self.header("X-Csrftoken"));
         let given = argument.as_deref().or_else(header);
-        let cookie = self.cookie(&self.settings().xsrf_cookie_name);
+        let cookie = self.cookies().get(&self.settings().xsrf_cookie_name);
         Ok(XsrfToken::check(given, cookie, IoLoop::current().wall_time())?)
     }
 

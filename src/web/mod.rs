@@ -3,6 +3,25 @@
 //! Owns everything between a parsed request and the bytes of its response: routes, arguments, cookies,
 //! templates, static files. Knows nothing of sockets (that is `http`) nor of any database: a handler is
 //! given its database as a field. Read next: `handler.rs`, what you implement; `exchange.rs`, what you get.
+//!
+//! ```no_run
+//! use squall::ioloop::IoLoop;
+//! use squall::web::{Application, Exchange, HandlerResult, RequestHandler};
+//!
+//! struct Hello;
+//!
+//! impl RequestHandler for Hello {
+//!     async fn get(&self, req: Exchange) -> HandlerResult {
+//!         Ok(req.finish("Hello, world"))
+//!     }
+//! }
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let app = Application::new().route("/", Hello).build()?;
+//!     app.listen(8888)?;
+//!     Ok(IoLoop::current().start()?)
+//! }
+//! ```
 
 mod application;
 pub mod arguments;

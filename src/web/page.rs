@@ -109,7 +109,7 @@ impl Exchange {
             return messages.clone();
         }
         let now = IoLoop::current().wall_time();
-        let cookie = self.cookie(FLASH_COOKIE);
+        let cookie = self.cookies().get(FLASH_COOKIE);
         let read = |cookie| flash::from_cookie(self.core.site.flash_secret(), cookie, now);
         cookie.map(read).unwrap_or_default()
     }

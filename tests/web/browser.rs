@@ -2,7 +2,7 @@
 //!
 //! Owns the reading of responses. Knows HTTP/1.1 with a length or in chunks, and only what the tests need.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -22,8 +22,6 @@ pub(crate) struct Browser {
     stream: RefCell<Option<IoStream>>,
     pub(crate) cookies: RefCell<BTreeMap<String, String>>,
     pub(crate) log: Capture,
-    /// Send cookies back, as browsers do.
-    pub(crate) keeps_cookies: Cell<bool>,
 }
 
 /// A response.
@@ -72,7 +70,6 @@ impl Browser {
             stream: RefCell::default(),
             cookies: RefCell::default(),
             log: squall::log::capture(),
-            keeps_cookies: Cell::new(true),
         }
     }
 
@@ -114,23 +111,20 @@ impl Browser {
         if !headers.iter().any(|(name, _)| *name == "Host") {
             request.push_str("Host: app.example\r\n");
         }
-        let cookies = self.cookies.borrow();
-        if self.keeps_cookies.get() && !cookies.is_empty() {
-            let pairs: Vec<_> =
-                cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            request.push_str(&format!("Cookie: {}\r\n", pairs.join("; ")));
-        }
-        drop(cookies);
-        for (name, value) in headers {
-            request.push_str(&format!("{name}: {value}\r\n"));
-        }
+        request.push_str(&self.cookie_line());
+        request.extend(headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")));
         if !body.is_empty() {
-            request.push_str(&format!("Content-Length: {}\r\n", body.len()));
+            request.extend(["Content-Length: ".to_owned(), body.len().to_string(), "\r\n".into()]);
         }
-        request.push_str("\r\n");
-        request.push_str(body);
+        request.extend(["\r\n", body]);
         let stream = self.stream().await;
         stream.write(request).await.expect("the server reads");
+    }
+
+    fn cookie_line(&self) -> String {
+        let cookies = self.cookies.borrow();
+        let pairs: Vec<_> = cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        if pairs.is_empty() { String::new() } else { format!("Cookie: {}\r\n", pairs.join("; ")) }
     }
 
     /// Reads the next answer of this connection.

@@ -22,7 +22,7 @@ impl RequestHandler for Failing {
     async fn get(&self, mut req: Exchange) -> HandlerResult {
         req.set_header("X-Before", "the error")?;
         req.write("before the error")?;
-        match req.path_argument(0)? {
+        match &*req.path_argument(0)? {
             "418" => Err(HttpError::new(418).log("asked for coffee").into()),
             "custom" => Err(HttpError::new(435).reason("Odd <reason>").into()),
             "unknown" => Err(HttpError::new(435).into()),

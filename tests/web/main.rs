@@ -3,7 +3,6 @@
 //! Time is virtual, so ten seconds of waiting take none. Row ids name the rows of the feature ledger.
 //! Read first: `browser.rs`, the vocabulary of all other files here.
 
-#[allow(unreachable_pub, reason = "shared with test binaries whose root it is")]
 #[path = "../support/mod.rs"]
 mod support;
 

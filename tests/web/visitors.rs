@@ -32,7 +32,7 @@ impl RequestHandler for Profile {
     }
 
     async fn get(&self, req: Exchange) -> HandlerResult {
-        let user = req.current_user().unwrap_or_default().to_owned();
+        let user = req.current_user().unwrap_or_default();
         Ok(req.finish(user))
     }
 }

@@ -56,7 +56,7 @@ impl StaticFileHandler {
 
     async fn serve(&self, mut req: Exchange) -> HandlerResult {
         let path = req.path_argument(0)?;
-        let relative = normalize(path).ok_or_else(|| forbidden(path))?;
+        let relative = normalize(&path).ok_or_else(|| forbidden(&path))?;
         let opened = match self.open(relative.clone()).await? {
             Err(FileFault::Directory) => match self.default_of_directory(req, &relative).await? {
                 Found::Elsewhere(finished) => return Ok(finished),
