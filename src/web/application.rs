@@ -63,6 +63,24 @@ struct Route {
     endpoint: Rc<dyn Endpoint>,
 }
 
+/// One line of the table of routes, for a server that says at start what it serves.
+#[derive(Clone, Debug)]
+pub struct RouteInfo {
+    /// The pattern as it was written.
+    pub pattern: String,
+    /// The name of the handler's type, without its module.
+    pub handler: &'static str,
+    /// The line that added the route.
+    pub place: &'static Location<'static>,
+}
+
+impl std::fmt::Display for RouteInfo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { pattern, handler, place } = self;
+        write!(f, "{pattern:<24} {handler:<20} {}:{}", place.file(), place.line())
+    }
+}
+
 /// Gathers routes and settings; see [`Application::new`].
 #[must_use = "an application exists only when it is built"]
 pub struct ApplicationBuilder {
@@ -113,6 +131,18 @@ impl Application {
         Ok(server)
     }
 
+    /// The routes in the order in which they are tried, those of single hosts first.
+    pub fn routes(&self) -> impl Iterator<Item = RouteInfo> {
+        let of_hosts = self.site.hosts.iter().flat_map(|(_, routes)| routes);
+        of_hosts.chain(&self.site.routes).map(|route| {
+            let (name, place) = route.endpoint.origin();
+            // `demo::pages::Register<demo::Db>` is `Register`.
+            let name = name.split('<').next().unwrap_or(name);
+            let handler = name.rsplit("::").next().unwrap_or(name);
+            RouteInfo { pattern: route.pattern.as_str().to_owned(), handler, place }
+        })
+    }
+
     /// The settings it was built with.
     pub fn settings(&self) -> &Settings {
         &self.site.settings
@@ -147,8 +177,7 @@ impl Service for Application {
 
 impl std::fmt::Debug for Application {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let routes = self.site.routes.iter().map(|route| route.pattern.as_str());
-        f.debug_list().entries(routes).finish()
+        f.debug_list().entries(self.routes().map(|route| route.pattern)).finish()
     }
 }
 

@@ -27,6 +27,8 @@ pub(super) trait Endpoint {
     fn log_exception(&self, req: &Exchange, error: &Error);
     fn current_user(&self, req: &Exchange) -> Option<String>;
     fn on_finish(&self, req: &Exchange);
+    /// The handler's type, and the line that gave it its route.
+    fn origin(&self) -> (&'static str, &'static Location<'static>);
 }
 
 /// A handler and the line that gave it a route.
@@ -64,6 +66,10 @@ impl<H: RequestHandler> Endpoint for Registered<H> {
 
     fn on_finish(&self, req: &Exchange) {
         self.handler.on_finish(req);
+    }
+
+    fn origin(&self) -> (&'static str, &'static Location<'static>) {
+        (std::any::type_name::<H>(), self.place)
     }
 }
 

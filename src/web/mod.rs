@@ -48,7 +48,7 @@ pub mod static_files;
 mod template;
 mod xsrf;
 
-pub use application::{Application, ApplicationBuilder};
+pub use application::{Application, ApplicationBuilder, RouteInfo};
 pub use arguments::Arguments;
 pub use chunk::Chunk;
 pub use cookies::{Cookie, Cookies, SameSite, quote, unquote};

@@ -51,6 +51,22 @@ fn routes_in_order() {
     });
 }
 
+// The table a server prints at its start: pattern, handler, line.
+#[test]
+fn the_table_of_routes() {
+    let app = Application::new()
+        .route("/a", Here("a"))
+        .host("h")
+        .route("/b", RedirectHandler::new("/a"))
+        .build()
+        .expect("two routes");
+    let lines: Vec<_> = app.routes().map(|route| route.to_string()).collect();
+    assert!(
+        lines[0].starts_with("/b                       RedirectHandler      tests/web/routing.rs:")
+    );
+    assert!(lines[1].starts_with("/a                       Here "), "{lines:?}");
+}
+
 // T206, F230, S162
 #[test]
 fn hosts() {
