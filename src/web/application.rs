@@ -15,6 +15,7 @@ use std::sync::Arc;
 use minijinja::Value;
 use minijinja::value::Rest;
 
+use super::compress;
 use super::cookies::Cookie;
 use super::default_handlers::ErrorHandler;
 use super::endpoint::{Endpoint, Registered};
@@ -226,6 +227,9 @@ impl ApplicationBuilder {
     pub fn build(self) -> Result<Application, BuildError> {
         let Self { settings, routes, hosts, names, not_found } = self;
         Cookie::new(&settings.xsrf_cookie_name, "token").to_header().map_err(BuildError::Cookie)?;
+        if settings.compress_response && !compress::AVAILABLE {
+            return Err(BuildError::Feature { setting: "compress_response", feature: "gzip" });
+        }
         let mut routes = routes.into_iter().collect::<Result<Vec<_>, _>>()?;
         let mut groups = Vec::new();
         for (pattern, first) in hosts.into_iter().rev() {

@@ -285,6 +285,13 @@ pub enum BuildError {
         /// Names the file and the line.
         cause: minijinja::Error,
     },
+    /// A setting needs a feature that squall was compiled without.
+    Feature {
+        /// The setting.
+        setting: &'static str,
+        /// The feature.
+        feature: &'static str,
+    },
     /// The XSRF cookie has a name or an attribute that cannot be sent.
     Cookie(CookieError),
 }
@@ -298,6 +305,9 @@ impl fmt::Display for BuildError {
             }
             Self::Unreadable { path, .. } => write!(f, "cannot read {}", path.display()),
             Self::Template { cause } => write!(f, "template: {cause}"),
+            Self::Feature { setting, feature } => {
+                write!(f, "{setting} needs squall's feature {feature:?}")
+            }
             Self::Cookie(error) => error.fmt(f),
         }
     }
@@ -309,7 +319,7 @@ impl StdError for BuildError {
             Self::Pattern(error) => error.source(),
             Self::Directory { cause, .. } | Self::Unreadable { cause, .. } => Some(cause),
             Self::Template { cause } => cause.source(),
-            Self::Cookie(_) => None,
+            Self::Feature { .. } | Self::Cookie(_) => None,
         }
     }
 }

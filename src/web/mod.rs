@@ -26,6 +26,11 @@
 mod application;
 pub mod arguments;
 mod chunk;
+#[cfg(feature = "gzip")]
+mod compress;
+#[cfg(not(feature = "gzip"))]
+#[path = "compress_absent.rs"]
+mod compress;
 mod cookies;
 mod default_handlers;
 mod endpoint;

@@ -13,6 +13,7 @@ use reactor::Instant;
 use super::application::Site;
 use super::arguments::Arguments;
 use super::chunk::Chunk;
+use super::compress::Compressor;
 use super::cookies::{Cookie, Cookies};
 use super::endpoint::Endpoint;
 use super::error::{Error, reason_phrase};
@@ -77,6 +78,7 @@ pub(super) struct Reply {
     pub(super) headers: Headers,
     pub(super) body: Vec<u8>,
     cookies: Vec<(String, String)>,
+    compressor: Option<Compressor>,
     /// The messages for the next page, once somebody has looked or added one.
     pub(super) flash: Option<Vec<FlashMessage>>,
     /// One line in the log is enough for a handler that goes on writing.
@@ -102,6 +104,7 @@ impl Core {
             headers,
             body: Vec::new(),
             cookies: Vec::new(),
+            compressor: None,
             flash: None,
             complained: false,
             failing: false,
@@ -169,13 +172,20 @@ impl Core {
     pub(super) fn flush(&self) {
         self.flush_flash();
         let mut reply = self.reply.borrow_mut();
-        let body = std::mem::take(&mut reply.body);
-        if reply.phase == Phase::Open {
+        let mut body = std::mem::take(&mut reply.body);
+        let head = (reply.phase == Phase::Open).then(|| {
             reply.phase = Phase::Streaming;
             reply.add_cookies();
-            let (status, reason) = (reply.http_status(), std::mem::take(&mut reply.reason));
-            let headers = std::mem::take(&mut reply.headers);
-            drop(reply);
+            if self.site.settings.compress_response {
+                reply.compressor = Compressor::wanted(&self.request, &mut reply.headers, None);
+            }
+            reply.take_head()
+        });
+        if let Some(compressor) = reply.compressor.as_mut().filter(|_| !body.is_empty()) {
+            body = compressor.piece(&body);
+        }
+        drop(reply); // the transport may call back into the handler's code
+        if let Some((status, reason, headers)) = head {
             self.responder.start(status, &reason, &headers);
         }
         if !body.is_empty() {
@@ -190,6 +200,10 @@ impl Core {
         if self.reply.borrow().phase == Phase::Streaming {
             self.write(chunk)?;
             self.flush();
+            let compressor = self.reply.borrow_mut().compressor.take();
+            if let Some(compressor) = compressor {
+                self.responder.write(&compressor.finish(b""));
+            }
             self.responder.finish();
             self.reply.borrow_mut().phase = Phase::Finished;
         } else {
@@ -224,10 +238,17 @@ impl Core {
             reply.headers.remove("Content-Language");
             reply.headers.remove("Content-Length");
         }
+        let compressed;
+        if self.site.settings.compress_response
+            && let Some(compressor) =
+                Compressor::wanted(&self.request, &mut reply.headers, Some(body.len()))
+        {
+            compressed = compressor.finish(body);
+            body = &compressed;
+        }
         reply.add_cookies();
         reply.phase = Phase::Finished;
-        let (status, reason) = (reply.http_status(), std::mem::take(&mut reply.reason));
-        let headers = std::mem::take(&mut reply.headers);
+        let (status, reason, headers) = reply.take_head();
         drop(reply); // the transport may call back into the handler's code
         self.responder.send(status, &reason, &headers, body);
         Ok(())
@@ -322,8 +343,10 @@ impl Core {
 }
 
 impl Reply {
-    fn http_status(&self) -> Status {
-        Status::new(self.status).unwrap_or(Status::INTERNAL_SERVER_ERROR)
+    /// What the transport needs; the status stays for the log.
+    fn take_head(&mut self) -> (Status, String, Headers) {
+        let status = Status::new(self.status).unwrap_or(Status::INTERNAL_SERVER_ERROR);
+        (status, std::mem::take(&mut self.reason), std::mem::take(&mut self.headers))
     }
 
     fn add_cookies(&mut self) {

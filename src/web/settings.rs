@@ -42,6 +42,8 @@ pub struct Settings {
     pub xsrf_cookie_secure: bool,
     /// Whether each request is a line in the access log.
     pub access_log: bool,
+    /// Whether responses are compressed for clients that can read it. Needs the feature `gzip`.
+    pub compress_response: bool,
     /// For host-based routes: the host of a request that came to a bare IP address (S162).
     pub default_host: Option<String>,
     /// What an upload form may cost.
@@ -63,6 +65,7 @@ impl Default for Settings {
             xsrf_cookie_name: "_xsrf".to_owned(),
             xsrf_cookie_secure: false,
             access_log: true,
+            compress_response: false,
             default_host: None,
             multipart: MultipartLimits::default(),
         }

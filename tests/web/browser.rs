@@ -30,6 +30,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) reason: String,
     pub(crate) headers: Vec<(String, String)>,
+    /// The body as it came, and as text.
+    pub(crate) bytes: Vec<u8>,
     pub(crate) body: String,
 }
 
@@ -40,6 +42,13 @@ impl Answer {
         let value = values.next().map_or("", |(_, value)| value);
         assert!(values.next().is_none(), "{name} is there twice: {self:?}");
         value
+    }
+
+    #[cfg(feature = "gzip")]
+    /// All values of a header, with commas.
+    pub(crate) fn headers_joined(&self, name: &str) -> String {
+        let values = self.headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
+        values.map(|(_, value)| value.as_str()).collect::<Vec<_>>().join(",")
     }
 
     /// `302 /login`
@@ -138,26 +147,22 @@ impl Browser {
         let headers = lines.map(|line| line.split_once(": ").expect("a header"));
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let status = status.parse().expect("a number");
-        let mut answer = Answer { status, reason: reason.to_owned(), headers, body: String::new() };
+        let mut answer = Answer {
+            status,
+            reason: reason.to_owned(),
+            headers,
+            bytes: Vec::new(),
+            body: String::new(),
+        };
         if method != "HEAD" && status != 304 && status != 204 {
-            answer.body = self.body(&stream, &answer).await;
+            answer.bytes = read_body(&stream, &answer).await;
+            answer.body = String::from_utf8_lossy(&answer.bytes).into_owned();
         }
         self.remember(&answer);
         if answer.header("Connection") == "close" {
             self.hang_up();
         }
         answer
-    }
-
-    async fn body(&self, stream: &IoStream, answer: &Answer) -> String {
-        let bytes = match answer.header("Content-Length") {
-            "" => read_chunks(stream).await,
-            length => {
-                let length = length.parse().expect("a length");
-                stream.read_bytes(length).await.expect("the whole body")
-            }
-        };
-        String::from_utf8(bytes).expect("UTF-8")
     }
 
     fn remember(&self, answer: &Answer) {
@@ -187,6 +192,16 @@ impl Browser {
         let stream = IoStream::connect(self.address).await.expect("a connection");
         *self.stream.borrow_mut() = Some(stream.clone());
         stream
+    }
+}
+
+async fn read_body(stream: &IoStream, answer: &Answer) -> Vec<u8> {
+    match answer.header("Content-Length") {
+        "" => read_chunks(stream).await,
+        length => {
+            let length = length.parse().expect("a length");
+            stream.read_bytes(length).await.expect("the whole body")
+        }
     }
 }
 

@@ -7,6 +7,8 @@
 mod support;
 
 mod browser;
+#[cfg(feature = "gzip")]
+mod compressed;
 mod errors;
 mod files;
 mod flow;
