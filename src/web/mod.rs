@@ -25,6 +25,7 @@
 
 mod application;
 pub mod arguments;
+mod builder;
 mod chunk;
 #[cfg(feature = "gzip")]
 mod compress;
@@ -49,12 +50,14 @@ mod reply;
 mod responder;
 mod settings;
 pub mod signed;
+mod site;
 pub mod static_files;
 mod template;
 mod xsrf;
 
-pub use application::{Application, ApplicationBuilder, RouteInfo};
+pub use application::{Application, RouteInfo};
 pub use arguments::Arguments;
+pub use builder::ApplicationBuilder;
 pub use chunk::Chunk;
 pub use cookies::{Cookie, Cookies, SameSite, quote, unquote};
 pub use default_handlers::{ErrorHandler, RedirectHandler};

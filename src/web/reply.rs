@@ -10,7 +10,6 @@ use std::rc::Rc;
 
 use reactor::Instant;
 
-use super::application::Site;
 use super::arguments::Arguments;
 use super::chunk::Chunk;
 use super::compress::Compressor;
@@ -23,6 +22,7 @@ use super::flash::FlashMessage;
 use super::multipart::Form;
 use super::pattern::PathArguments;
 use super::signed::hex;
+use super::site::Site;
 use super::static_files::etag_matches;
 use super::xsrf::XsrfToken;
 use crate::http::{self, Headers, Status};
