@@ -97,13 +97,7 @@ impl ApplicationBuilder {
         for (pattern, first) in hosts.into_iter().rev() {
             of_hosts.insert(0, (pattern?, routes.split_off(first)));
         }
-        let files = match &settings.static_path {
-            Some(path) => {
-                let path = checked_directory("static_path", path)?;
-                Some(FileRoot::new(path, settings.static_symlinks, !settings.debug))
-            }
-            None => None,
-        };
+        let files = open_files(&settings)?;
         if let Some(files) = &files {
             routes.splice(0..0, static_routes(files, &settings)?); // these come first
         }
@@ -131,6 +125,17 @@ impl std::fmt::Debug for ApplicationBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "ApplicationBuilder({} routes)", self.routes.len())
     }
+}
+
+/// The root of the static files, if there is one.
+fn open_files(settings: &Settings) -> Result<Option<FileRoot>, BuildError> {
+    let Some(path) = &settings.static_path else { return Ok(None) };
+    let path = checked_directory("static_path", path)?;
+    let files = FileRoot::new(path.clone(), settings.static_symlinks, !settings.debug);
+    if !settings.debug {
+        files.learn_versions().map_err(|cause| BuildError::Unreadable { path, cause })?;
+    }
+    Ok(Some(files))
 }
 
 fn static_routes(files: &FileRoot, settings: &Settings) -> Result<Vec<Route>, PatternError> {

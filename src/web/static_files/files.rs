@@ -21,6 +21,9 @@ use crate::web::signed::hex;
 /// Files are read in pieces of this size, with a turn of the loop after each.
 pub(super) const PIECE_BYTES: usize = 64 * 1024;
 
+/// Larger files are no part of a page, and would delay the start.
+const LEARNED_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
 /// Whether links below the root may be followed, also to places outside it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Symlinks {
@@ -150,7 +153,28 @@ impl FileRoot {
         Ok(at.into())
     }
 
-    /// The version for `static_url`: from the table, or else from the disk (blocks, once per file).
+    /// Hashes every file of moderate size, so that `static_url` need not read one while the loop waits.
+    /// Blocks: for the start of a program.
+    pub fn learn_versions(&self) -> io::Result<()> {
+        self.learn_below("")
+    }
+
+    fn learn_below(&self, directory: &str) -> io::Result<()> {
+        for entry in std::fs::read_dir(self.path.join(directory))? {
+            let entry = entry?;
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            let relative = if directory.is_empty() { name } else { format!("{directory}/{name}") };
+            let kind = entry.file_type()?;
+            if kind.is_dir() {
+                self.learn_below(&relative)?;
+            } else if kind.is_file() && entry.metadata()?.len() <= LEARNED_BYTES_MAX {
+                let _ = self.open(&relative); // one that cannot be read is not served either
+            }
+        }
+        Ok(())
+    }
+
+    /// The version for `static_url`: from the table, or else from the disk (blocks).
     pub fn version(&self, relative: &str) -> Option<String> {
         if self.cache {
             let versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
