@@ -1,0 +1,191 @@
+//! Patterns of routes: a regular expression that must fit the whole path, and its way back to a URL.
+//!
+//! Owns matching, the decoding of what the groups caught, and `reverse`. The engine is linear in the
+//! path whatever the pattern (HAZ17). Read next: `application.rs`, which tries patterns in order.
+
+use std::sync::Arc;
+
+use regex::Regex;
+
+use super::escape::{url_escape, url_unescape};
+use super::faults::{ArgumentError, PatternError, ReverseError};
+
+/// A compiled pattern. A leading `^` and a trailing `$` are allowed and change nothing.
+#[derive(Clone, Debug)]
+pub struct Pattern {
+    source: String,
+    matcher: Matcher,
+    groups: usize,
+    names: Option<Arc<[String]>>,
+    pieces: Option<Vec<String>>,
+}
+
+#[derive(Clone, Debug)]
+enum Matcher {
+    /// No group and no wildcard: most routes of most applications, and no engine needed.
+    Literal(String),
+    Expression(Regex),
+}
+
+impl Pattern {
+    /// Compiles `source`. Named and unnamed groups may not be mixed: their order would be a riddle.
+    pub fn new(source: &str) -> Result<Self, PatternError> {
+        let bare = source.strip_prefix('^').unwrap_or(source);
+        // `\$` is a dollar sign, not an anchor.
+        let bare = match bare.strip_suffix('$') {
+            Some(start) if !ends_in_escape(start) => start,
+            _ => bare,
+        };
+        let regex = Regex::new(&format!("^(?:{bare})$"))
+            .map_err(|cause| PatternError::Syntax { pattern: source.to_owned(), cause })?;
+        let groups = regex.captures_len() - 1;
+        let names: Vec<String> = regex.capture_names().flatten().map(str::to_owned).collect();
+        if !names.is_empty() && names.len() < groups {
+            return Err(PatternError::MixedGroups { pattern: source.to_owned() });
+        }
+        let names = (!names.is_empty()).then(|| names.into());
+        let pieces = literal_pieces(bare, groups);
+        let matcher = match pieces.as_deref() {
+            Some([whole]) => Matcher::Literal(whole.clone()),
+            _ => Matcher::Expression(regex),
+        };
+        Ok(Self { source: source.to_owned(), matcher, groups, names, pieces })
+    }
+
+    /// The pattern as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.source
+    }
+
+    /// How many groups there are.
+    pub fn groups(&self) -> usize {
+        self.groups
+    }
+
+    /// What the groups caught, if the pattern fits all of `path`. Percent escapes are decoded after
+    /// matching, so `%2F` stays inside its group; a plus sign is a plus sign.
+    pub fn matches(&self, path: &str) -> Option<Result<PathArguments, ArgumentError>> {
+        let regex = match &self.matcher {
+            Matcher::Literal(whole) => {
+                return (whole == path).then(|| Ok(PathArguments::default()));
+            }
+            Matcher::Expression(regex) => regex,
+        };
+        if self.groups == 0 {
+            return regex.is_match(path).then(|| Ok(PathArguments::default()));
+        }
+        let captures = regex.captures(path)?;
+        let decode = |group: Option<regex::Match<'_>>| {
+            group.map(|group| decode_segment(group.as_str())).transpose()
+        };
+        let values = captures.iter().skip(1).map(decode).collect::<Result<Vec<_>, _>>();
+        Some(values.map(|values| PathArguments { values, names: self.names.clone() }))
+    }
+
+    /// The path that this pattern matches with `arguments` in its groups, percent-encoded.
+    pub fn reverse(&self, arguments: &[&str]) -> Result<String, ReverseError> {
+        let pieces = self.pieces.as_ref().ok_or(ReverseError::NotReversible)?;
+        if arguments.len() != self.groups {
+            return Err(ReverseError::WrongCount { expected: self.groups, given: arguments.len() });
+        }
+        let mut path = pieces[0].clone();
+        for (argument, piece) in arguments.iter().zip(&pieces[1..]) {
+            path.push_str(&url_escape(argument, false));
+            path.push_str(piece);
+        }
+        Ok(path)
+    }
+}
+
+/// Decodes one percent-encoded piece of a path.
+fn decode_segment(segment: &str) -> Result<String, ArgumentError> {
+    String::from_utf8(url_unescape(segment.as_bytes(), false).into_owned())
+        .map_err(|_| ArgumentError::InvalidUnicode { name: "in the path".to_owned() })
+}
+
+fn ends_in_escape(text: &str) -> bool {
+    text.bytes().rev().take_while(|&b| b == b'\\').count() % 2 == 1
+}
+
+/// The literal text around the groups, or `None` if the pattern is more than literals and simple groups
+/// (a wildcard outside a group, groups within groups, alternatives: nobody could say what to write).
+fn literal_pieces(bare: &str, groups: usize) -> Option<Vec<String>> {
+    let mut pieces = vec![String::new()];
+    let mut chars = bare.chars();
+    let mut depth = 0;
+    while let Some(c) = chars.next() {
+        match c {
+            '(' if depth == 0 => {
+                depth = 1;
+                pieces.push(String::new());
+            }
+            '(' => return None,
+            ')' => depth -= 1,
+            '[' if depth > 0 => skip_class(&mut chars)?,
+            '\\' => {
+                let escaped = chars.next()?;
+                if depth == 0 {
+                    // `\d` is a class, `\.` is a dot.
+                    if escaped.is_alphanumeric() {
+                        return None;
+                    }
+                    pieces.last_mut()?.push(escaped);
+                }
+            }
+            _ if depth > 0 => {}
+            '.' | '*' | '+' | '?' | '[' | ']' | '{' | '}' | '|' | '^' | '$' => return None,
+            c => pieces.last_mut()?.push(c),
+        }
+    }
+    (depth == 0 && pieces.len() == groups + 1).then_some(pieces)
+}
+
+/// Passes over `[^)]*`, whose parentheses are only characters.
+fn skip_class(chars: &mut std::str::Chars<'_>) -> Option<()> {
+    let mut first = true;
+    loop {
+        match chars.next()? {
+            '\\' => {
+                chars.next()?;
+            }
+            ']' if !first => return Some(()),
+            '^' if first => continue,
+            _ => {}
+        }
+        first = false;
+    }
+}
+
+/// What the groups of a pattern caught in one path.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PathArguments {
+    values: Vec<Option<String>>,
+    names: Option<Arc<[String]>>,
+}
+
+impl PathArguments {
+    /// The group at `index`, counted from 0; `None` if it took no part in the match.
+    pub fn get(&self, index: usize) -> Option<&str> {
+        self.values.get(index)?.as_deref()
+    }
+
+    /// The group called `name`.
+    pub fn named(&self, name: &str) -> Option<&str> {
+        self.get(self.names.as_ref()?.iter().position(|known| known == name)?)
+    }
+
+    /// All groups in order.
+    pub fn iter(&self) -> impl Iterator<Item = Option<&str>> {
+        self.values.iter().map(Option::as_deref)
+    }
+
+    /// How many groups the pattern has.
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// True for a pattern without groups.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+}

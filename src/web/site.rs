@@ -1,0 +1,139 @@
+//! What all requests of an application share: its routes, its settings, its templates and its URLs.
+//!
+//! Owns the search for a handler and the making of URLs, which templates do too. Nothing here changes
+//! after it was built. Read next: `endpoint.rs`, which runs the handler that was found.
+
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use minijinja::Value;
+use minijinja::value::Rest;
+
+use super::endpoint::Endpoint;
+use super::escape::url_escape;
+use super::faults::{ArgumentError, MissingSetting, ReverseError};
+use super::pattern::{PathArguments, Pattern};
+use super::settings::Settings;
+use super::signed::CookieSecret;
+use super::static_files::{FileRoot, normalize};
+use super::template::Templates;
+use crate::http::{Headers, Request};
+use crate::ioloop::IoLoop;
+
+/// What an application is made of.
+pub(super) struct Site {
+    pub(super) settings: Settings,
+    pub(super) templates: Templates,
+    /// What every response begins with.
+    pub(super) headers: Headers,
+    pub(super) urls: Arc<Urls>,
+    /// Signs flash messages when there is no `cookie_secret`: good until the process ends.
+    pub(super) flash_secret: OnceCell<CookieSecret>,
+    pub(super) hosts: Vec<(Pattern, Vec<Route>)>,
+    pub(super) routes: Vec<Route>,
+    pub(super) not_found: Rc<dyn Endpoint>,
+}
+
+/// How URLs are made; the template engine wants it shareable between threads.
+pub(super) struct Urls {
+    pub(super) named: BTreeMap<String, Pattern>,
+    pub(super) files: Option<FileRoot>,
+    pub(super) static_prefix: String,
+}
+
+/// One pattern and the handler of its paths.
+pub(super) struct Route {
+    pub(super) pattern: Pattern,
+    pub(super) endpoint: Rc<dyn Endpoint>,
+}
+
+impl Site {
+    /// The handler for a request and what its pattern caught: routes of its host first, then routes of
+    /// every host, then those of the default host (unless a proxy named the client).
+    pub(super) fn find(
+        &self,
+        request: &Request,
+    ) -> (Rc<dyn Endpoint>, Result<PathArguments, ArgumentError>) {
+        let path = request.path();
+        let of_host = |name: &str| {
+            let fits = |pattern: &Pattern| pattern.matches(name).is_some();
+            let groups = self.hosts.iter().filter(move |(pattern, _)| fits(pattern));
+            groups.flat_map(|(_, routes)| routes).find_map(|route| route.matches(path))
+        };
+        let by_name = || (!self.hosts.is_empty()).then(|| of_host(&request.host_name())).flatten();
+        let by_default = || {
+            let default = self.settings.default_host.as_deref();
+            default.filter(|_| request.header("X-Real-Ip").is_none()).and_then(of_host)
+        };
+        by_name()
+            .or_else(|| self.routes.iter().find_map(|route| route.matches(path)))
+            .or_else(by_default)
+            .unwrap_or_else(|| (Rc::clone(&self.not_found), Ok(PathArguments::default())))
+    }
+
+    pub(super) fn cookie_secret(&self) -> Result<&CookieSecret, MissingSetting> {
+        self.settings.cookie_secret.as_ref().ok_or(MissingSetting("cookie_secret"))
+    }
+
+    pub(super) fn flash_secret(&self) -> &CookieSecret {
+        let made_up = || {
+            let mut secret = [0; 32];
+            IoLoop::current().random(&mut secret);
+            CookieSecret::from(secret)
+        };
+        let settings = &self.settings;
+        settings.cookie_secret.as_ref().unwrap_or_else(|| self.flash_secret.get_or_init(made_up))
+    }
+
+    pub(super) fn reverse_url(&self, name: &str, args: &[&str]) -> Result<String, ReverseError> {
+        self.urls.reverse(name, args)
+    }
+
+    pub(super) fn static_url(&self, path: &str) -> String {
+        self.urls.of_file(path)
+    }
+}
+
+impl Route {
+    fn matches(
+        &self,
+        path: &str,
+    ) -> Option<(Rc<dyn Endpoint>, Result<PathArguments, ArgumentError>)> {
+        self.pattern.matches(path).map(|arguments| (Rc::clone(&self.endpoint), arguments))
+    }
+}
+
+impl Urls {
+    fn reverse(&self, name: &str, arguments: &[&str]) -> Result<String, ReverseError> {
+        match self.named.get(name) {
+            Some(pattern) => pattern.reverse(arguments),
+            None => Err(ReverseError::UnknownName { name: name.to_owned() }),
+        }
+    }
+
+    /// Tornado's `static_url`: the version is the hash of the content, so the URL changes with it.
+    fn of_file(&self, path: &str) -> String {
+        let url = format!("{}{}", self.static_prefix, url_escape(path, false));
+        let relative = normalize(path);
+        let version = self.files.as_ref().zip(relative).and_then(|(files, at)| files.version(&at));
+        version.map_or(url.clone(), |version| format!("{url}?v={version}"))
+    }
+
+    /// `static_url('site.css')` and `reverse_url('name', argument, ...)` in templates.
+    pub(super) fn add_functions(self: &Arc<Self>, templates: &mut Templates) {
+        let urls = Arc::clone(self);
+        templates.add_function("static_url", move |path: String| {
+            Value::from_safe_string(urls.of_file(&path))
+        });
+        let urls = Arc::clone(self);
+        templates.add_function("reverse_url", move |name: String, arguments: Rest<String>| {
+            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+            urls.reverse(&name, &arguments).map(Value::from_safe_string).map_err(|error| {
+                let kind = minijinja::ErrorKind::InvalidOperation;
+                minijinja::Error::new(kind, format!("reverse_url({name:?}): {error}"))
+            })
+        });
+    }
+}

@@ -1,0 +1,79 @@
+//! Compressed responses, for programs compiled with the feature `gzip`.
+//!
+//! The browser of these tests reads text only, so what was compressed is asked for as bytes.
+
+use std::io::Read as _;
+
+use squall::web::{Application, Exchange, HandlerResult, RequestHandler, Settings};
+
+use crate::browser::visit;
+
+/// A page of the length in its path.
+struct Page;
+
+impl RequestHandler for Page {
+    async fn get(&self, mut req: Exchange) -> HandlerResult {
+        let page = "squall ".repeat(300);
+        match req.path() {
+            "/short" => Ok(req.finish("squall")),
+            "/picture" => {
+                req.set_header("Content-Type", "image/png")?;
+                Ok(req.finish(page))
+            }
+            "/encoded" => {
+                req.set_header("Content-Encoding", "br")?;
+                Ok(req.finish(page))
+            }
+            "/pieces" => {
+                req.set_header("Vary", "Cookie")?;
+                for _ in 0..3 {
+                    req.write("squall ".repeat(100))?;
+                    req.flush().await?;
+                }
+                Ok(req.finish(()))
+            }
+            _ => Ok(req.finish(page)),
+        }
+    }
+}
+
+fn unpacked(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(bytes).read_to_string(&mut text).expect("gzip");
+    text
+}
+
+// T212, F218, F238
+#[test]
+fn pages_are_compressed() {
+    let settings = Settings { compress_response: true, ..Settings::default() };
+    visit(Application::new().settings(settings).route("/.*", Page), |browser| async move {
+        for (path, accepts, encoding, vary) in [
+            ("/", "gzip", "gzip", "Accept-Encoding"),
+            ("/", "deflate, GZIP;q=0.5", "gzip", "Accept-Encoding"),
+            ("/", "gzip;q=0", "", "Accept-Encoding"),
+            ("/pieces", "gzip", "gzip", "Cookie,Accept-Encoding"),
+            ("/", "identity", "", "Accept-Encoding"),
+            ("/short", "gzip", "", "Accept-Encoding"),
+            ("/picture", "gzip", "", "Accept-Encoding"),
+            ("/encoded", "gzip", "br", "Accept-Encoding"),
+        ] {
+            let answer = browser.fetch("GET", path, &[("Accept-Encoding", accepts)], "").await;
+            assert_eq!(answer.header("Content-Encoding"), encoding, "{path} {accepts}");
+            assert_eq!(answer.headers_joined("Vary"), vary);
+            if encoding == "gzip" {
+                assert!(answer.bytes.len() < 200, "{path}");
+                assert_eq!(unpacked(&answer.bytes), "squall ".repeat(300));
+            }
+        }
+    });
+}
+
+// F218
+#[test]
+fn compression_is_off_by_default() {
+    visit(Application::new().route("/.*", Page), |browser| async move {
+        let answer = browser.fetch("GET", "/", &[("Accept-Encoding", "gzip")], "").await;
+        assert_eq!((answer.header("Content-Encoding"), answer.header("Vary")), ("", ""));
+    });
+}
