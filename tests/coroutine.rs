@@ -359,7 +359,7 @@ fn t034_f043_f045_joins_keep_order_and_keys_and_are_empty_at_once() {
         assert_eq!(values, ['a', 'b', 'c']);
         let named = join_map([("x", later(2, 1)), ("y", later(1, 2))]).await.unwrap();
         assert_eq!(named, BTreeMap::from([("x", 1), ("y", 2)]));
-        assert_eq!(join_all(Vec::<Future<u8>>::new()).await.unwrap(), []);
+        assert!(join_all(Vec::<Future<u8>>::new()).await.unwrap().is_empty());
         let nothing: BTreeMap<u8, u8> = join_map([]).await.unwrap();
         assert!(nothing.is_empty());
     });

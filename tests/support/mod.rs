@@ -9,6 +9,7 @@
     reason = "each test uses its own part of the vocabulary, and says where it was when it failed"
 )]
 
+pub mod browser;
 pub mod hostile;
 pub mod streams;
 
