@@ -60,6 +60,7 @@ pub(super) const COMMAND_NOT_SUPPORTED: i32 = 115;
 pub(super) const CANNOT_INDEX_PARALLEL_ARRAYS: i32 = 171;
 pub(super) const INVALID_PIPELINE_OPERATOR: i32 = 168;
 pub(super) const INVALID_INDEX_SPECIFICATION_OPTION: i32 = 197;
+pub(super) const NOT_IMPLEMENTED: i32 = 238;
 pub(super) const CONVERSION_FAILURE: i32 = 241;
 pub(super) const DUPLICATE_KEY: i32 = 11000;
 pub(super) const OBJECT_TOO_LARGE: i32 = 10334;
@@ -159,6 +160,7 @@ pub(super) fn code_name(code: i32) -> String {
         CANNOT_INDEX_PARALLEL_ARRAYS => "CannotIndexParallelArrays",
         189 => "PrimarySteppedDown",
         INVALID_INDEX_SPECIFICATION_OPTION => "InvalidIndexSpecificationOption",
+        NOT_IMPLEMENTED => "NotImplemented",
         CONVERSION_FAILURE => "ConversionFailure",
         262 => "ExceededTimeLimit",
         9001 => "SocketException",

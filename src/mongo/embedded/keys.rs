@@ -33,13 +33,11 @@ const NULL: &Bson = &Bson::Null;
 const UNDEFINED: &Bson = &Bson::Undefined;
 
 /// All keys of `document` for the paths of an index.
-pub(super) fn of<'a>(
-    document: &'a Document,
-    paths: impl Iterator<Item = &'a Path>,
-) -> Result<Keys> {
-    let states: Vec<State<'a>> = paths.map(|path| in_document(document, path.parts())).collect();
+pub(super) fn of(document: &Document, paths: &[&Path]) -> Result<Keys> {
+    let states: Vec<State<'_>> =
+        paths.iter().map(|path| in_document(document, path.parts())).collect();
     let mut found = Keys { keys: Vec::with_capacity(1), multikey: false };
-    expand(&states, &mut found)?;
+    expand(&states, paths, &mut found)?;
     if found.multikey {
         found.keys.sort();
         found.keys.dedup();
@@ -66,12 +64,12 @@ fn follow<'a>(value: Option<&'a Bson>, rest: &'a [Part]) -> State<'a> {
     }
 }
 
-fn expand(states: &[State<'_>], found: &mut Keys) -> Result<()> {
-    let mut arrays = states.iter().filter_map(|state| match state {
-        State::AtArray { array, .. } => Some(*array),
+fn expand(states: &[State<'_>], paths: &[&Path], found: &mut Keys) -> Result<()> {
+    let mut arrays = states.iter().zip(paths).filter_map(|(state, path)| match state {
+        State::AtArray { array, rest } => Some((*array, path.prefix(rest.len()))),
         State::Done(_) => None,
     });
-    let Some(array) = arrays.next() else {
+    let Some((array, name)) = arrays.next() else {
         let value = |state: &State<'_>| match state {
             State::Done(value) => Ordered((*value).clone()),
             State::AtArray { .. } => unreachable!("no state is at an array"),
@@ -79,13 +77,13 @@ fn expand(states: &[State<'_>], found: &mut Keys) -> Result<()> {
         found.keys.push(states.iter().map(value).collect());
         return Ok(());
     };
-    if arrays.any(|other| !std::ptr::eq(other, array)) {
-        fail!(CANNOT_INDEX_PARALLEL_ARRAYS, "cannot index parallel arrays");
+    if let Some((_, other)) = arrays.find(|(other, _)| !std::ptr::eq(*other, array)) {
+        fail!(CANNOT_INDEX_PARALLEL_ARRAYS, "cannot index parallel arrays [{other}] [{name}]");
     }
     found.multikey = true;
     if array.is_empty() {
         let empty = |rest: &[Part]| if rest.is_empty() { UNDEFINED } else { NULL };
-        return expand(&step(states, |rest| State::Done(empty(rest))), found);
+        return expand(&step(states, |rest| State::Done(empty(rest))), paths, found);
     }
     array.iter().try_for_each(|item| {
         let states = step(states, |rest| match item {
@@ -93,7 +91,7 @@ fn expand(states: &[State<'_>], found: &mut Keys) -> Result<()> {
             Bson::Document(inner) => in_document(inner, rest),
             _ => State::Done(NULL),
         });
-        expand(&states, found)
+        expand(&states, paths, found)
     })
 }
 

@@ -6,15 +6,28 @@
 //! only makes it last. Read next: `engine.rs`, where a command goes in and a reply comes out.
 
 mod aggregate;
+mod collection;
+mod commands;
 mod compare;
+mod cursor;
 mod decimal;
+mod engine;
 mod error;
 mod expression;
+mod fail_point;
+mod index;
 mod keys;
 mod number;
 mod path;
+mod plan;
 mod projection;
 mod query;
 mod show;
+mod size;
 mod sort;
+mod storage;
 mod update;
+
+pub use engine::{Engine, Surroundings};
+pub use error::ServerError;
+pub use storage::{Change, Contents, Disk, Storage, StorageError};

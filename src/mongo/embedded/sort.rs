@@ -82,8 +82,8 @@ impl SortKey {
     }
 
     fn key(&self, document: &Document) -> Result<Key> {
-        let keys = keys::of(document, self.fields.iter().map(|(path, _)| path));
-        let keys = match keys {
+        let paths: Vec<&Path> = self.fields.iter().map(|(path, _)| path).collect();
+        let keys = match keys::of(document, &paths) {
             Ok(found) => found.keys,
             Err(_) => fail!(2, "cannot sort with keys that are parallel arrays"),
         };

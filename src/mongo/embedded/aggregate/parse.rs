@@ -5,7 +5,8 @@
 use bson::{Bson, Document};
 
 use super::super::error::{
-    MISSING_FIELD, Result, ServerError, TYPE_MISMATCH, UNKNOWN_FIELD, UNKNOWN_STAGE, fail,
+    MISSING_FIELD, NOT_IMPLEMENTED, Result, ServerError, TYPE_MISMATCH, UNKNOWN_FIELD,
+    UNKNOWN_STAGE, fail,
 };
 use super::super::expression::{Expression, Given, field_path};
 use super::super::projection::{Dialect, Projection};
@@ -329,7 +330,10 @@ fn merge(target: &Bson) -> Result<Merge> {
                 }
             }
             ("whenMatched", _) => {
-                fail!(238, "$merge with a pipeline is not supported by the embedded store")
+                fail!(
+                    NOT_IMPLEMENTED,
+                    "$merge with a pipeline is not supported by the embedded store"
+                )
             }
             (other, _) => fail!(UNKNOWN_FIELD, "BSON field '$merge.{other}' is an unknown field."),
         }
