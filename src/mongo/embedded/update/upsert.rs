@@ -1,0 +1,102 @@
+//! What an upsert knows of the document it inserts: the equalities of its query.
+//!
+//! Owns which parts of a query count as equalities, and the objection when two of them speak of the
+//! same path. Read next: `mod.rs`, which applies the update on top.
+
+use bson::{Bson, Document};
+
+use super::super::error::{Result, fail};
+use super::super::path::Path;
+use super::super::query::{Comparison, Filter, Test};
+
+const NOT_SINGLE_VALUE_FIELD: i32 = 54;
+
+/// All equalities of the query as a document.
+pub(in super::super) fn start(query: &Filter) -> Result<Document> {
+    let mut found: Vec<(&Path, &Bson)> = Vec::new();
+    collect(query, &mut found)?;
+    let mut document = Document::new();
+    for (path, value) in found {
+        let names: Vec<&str> = path.as_str().split('.').collect();
+        place(&mut document, &names, value.clone());
+    }
+    Ok(document)
+}
+
+/// The `_id` alone, for a replacement.
+pub(super) fn only_id(query: &Filter) -> Result<Document> {
+    let mut document = start(query)?;
+    document.retain_id();
+    Ok(document)
+}
+
+trait RetainId {
+    fn retain_id(&mut self);
+}
+
+impl RetainId for Document {
+    fn retain_id(&mut self) {
+        let id = self.remove("_id");
+        self.clear();
+        if let Some(id) = id {
+            self.insert("_id", id);
+        }
+    }
+}
+
+fn collect<'a>(query: &'a Filter, found: &mut Vec<(&'a Path, &'a Bson)>) -> Result<()> {
+    match query {
+        Filter::All(children) => children.iter().try_for_each(|child| collect(child, found)),
+        Filter::Any(children) if children.len() == 1 => collect(&children[0], found),
+        Filter::Field(path, test) => collect_test(path, test, found),
+        _ => Ok(()),
+    }
+}
+
+fn collect_test<'a>(
+    path: &'a Path,
+    test: &'a Test,
+    found: &mut Vec<(&'a Path, &'a Bson)>,
+) -> Result<()> {
+    let value = match test {
+        Test::Compare(Comparison::Equal, value) => value,
+        Test::In(values, patterns) if values.len() == 1 && patterns.is_empty() => &values[0],
+        Test::All(tests) => {
+            return tests.iter().try_for_each(|test| collect_test(path, test, found));
+        }
+        _ => return Ok(()),
+    };
+    for (other, _) in found.iter() {
+        let (new, old) = (path.as_str(), other.as_str());
+        if new == old {
+            fail!(
+                NOT_SINGLE_VALUE_FIELD,
+                "cannot infer query fields to set, path '{new}' is matched twice"
+            );
+        }
+        let inside = |a: &str, b: &str| a.strip_prefix(b).is_some_and(|rest| rest.starts_with('.'));
+        if inside(new, old) || inside(old, new) {
+            fail!(
+                NOT_SINGLE_VALUE_FIELD,
+                "cannot infer query fields to set, both paths '{new}' and '{old}' are matched"
+            );
+        }
+    }
+    found.push((path, value));
+    Ok(())
+}
+
+fn place(document: &mut Document, names: &[&str], value: Bson) {
+    match names {
+        [name] => {
+            document.insert(*name, value);
+        }
+        [name, rest @ ..] => {
+            let inner = document.entry(*name).or_insert(Bson::Document(Document::new()));
+            if let Bson::Document(inner) = inner {
+                place(inner, rest, value);
+            }
+        }
+        [] => {}
+    }
+}
