@@ -8,6 +8,7 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use reactor::{Backend, Reactor, Slots};
 
@@ -75,6 +76,7 @@ impl Builder {
             observed: Cell::new(!self.observers.is_empty()),
             observers: RefCell::new(self.observers),
             activity: RefCell::new(None),
+            nested: Cell::new(Duration::ZERO),
             wait_note: Cell::new(None),
             stepper: OnceCell::new(),
             receive_buffer: Cell::new(None),

@@ -7,6 +7,7 @@ use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::{Activity, IoLoop};
 use crate::log;
@@ -64,11 +65,13 @@ impl IoLoop {
         self.observe(|observer| observer.callback_start(&activity));
         // A coroutine's first step runs inside its parent: keep the parent's name for later.
         let parent = self.core.activity.replace(Some(activity));
+        let before = self.core.nested.replace(Duration::ZERO);
         let started = self.time();
         let outcome = catch_unwind(AssertUnwindSafe(code));
         let elapsed = self.time() - started;
+        let own = elapsed.saturating_sub(self.core.nested.replace(before + elapsed));
         if let Some(activity) = self.core.activity.replace(parent) {
-            self.observe(|observer| observer.callback_end(&activity, elapsed));
+            self.observe(|observer| observer.callback_end(&activity, own));
         }
         if let Err(payload) = outcome {
             self.report_exception(kind, place, panic_message(&*payload));

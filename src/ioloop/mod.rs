@@ -103,6 +103,8 @@ struct Core {
     observed: Cell<bool>,
     /// What the running callback is called, while somebody watches.
     activity: RefCell<Option<Activity>>,
+    /// Time spent in steps that ran inside the running callback: it is theirs, not its.
+    nested: Cell<Duration>,
     /// What the coroutine that is being polled says it waits for.
     wait_note: Cell<Option<WaitNote>>,
     /// The coroutine layer, once it is used.

@@ -63,7 +63,7 @@ pub trait LoopObserver {
     fn callback_start(&self, activity: &Activity) {
         let _ = activity;
     }
-    /// It ended.
+    /// It ended. The time is its own: a coroutine step that ran inside it has told of itself.
     fn callback_end(&self, activity: &Activity, elapsed: Duration) {
         let _ = (activity, elapsed);
     }

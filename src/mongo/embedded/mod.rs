@@ -8,6 +8,7 @@
 mod aggregate;
 mod collection;
 mod commands;
+mod committer;
 mod compare;
 mod cursor;
 mod decimal;
@@ -22,6 +23,7 @@ mod path;
 mod plan;
 mod projection;
 mod query;
+mod server;
 mod show;
 mod size;
 mod sort;
@@ -30,4 +32,5 @@ mod update;
 
 pub use engine::{Engine, Surroundings};
 pub use error::ServerError;
+pub use server::{OpenError, Server};
 pub use storage::{Change, Contents, Disk, Storage, StorageError};
