@@ -34,7 +34,7 @@ struct Demo {
 impl Demo {
     fn start(arguments: &[&str]) -> Self {
         let mut command = command(arguments);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap());
         let mut banner = String::new();
         while !banner.contains("Ctrl-C to stop") {

@@ -230,8 +230,8 @@ pub(super) fn uuid_binary(uuid: [u8; 16]) -> bson::Binary {
 fn restored_collection(namespace: &str, entry: &Document, given: &Given) -> Result<Collection> {
     let damaged = || ServerError::new(1, format!("the catalog entry of {namespace} is damaged"));
     let id = entry.get_i64("id").map_err(|_| damaged())?;
-    let uuid = entry.get_binary_generic("uuid").map_err(|_| damaged())?;
-    let uuid = uuid.as_slice().try_into().map_err(|_| damaged())?;
+    let Some(Bson::Binary(uuid)) = entry.get("uuid") else { return Err(damaged()) };
+    let uuid = uuid.bytes.as_slice().try_into().map_err(|_| damaged())?;
     let options = entry.get_document("options").map_err(|_| damaged())?.clone();
     let mut collection = Collection::new(namespace, id as u64, uuid, options, given);
     // The first index, on `_id`, is always there.
