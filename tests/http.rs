@@ -3,6 +3,7 @@
 //! Owns the small client (`client.rs`) and the services the tests talk to. What is accepted and
 //! refused byte by byte is in `proto_http1.rs`; here it is what connections do.
 #![allow(clippy::unwrap_used, reason = "a test that unwraps in vain has failed, as it should")]
+#![allow(clippy::needless_pass_by_value, reason = "services are given their request")]
 
 mod support;
 

@@ -75,6 +75,9 @@ impl Connection {
         if exchange.handles > 1 {
             return;
         }
+        if self.is_gone() {
+            return; // nobody waits for the answer
+        }
         if !std::thread::panicking() {
             log::application_error("a request was dropped without an answer");
         }
@@ -148,6 +151,11 @@ impl Connection {
         }
     }
 
+    /// The stream is closed, whether or not we were told already.
+    pub(super) fn is_gone(&self) -> bool {
+        self.stream.upgrade().is_none_or(|stream| stream.closed())
+    }
+
     /// The stream, if this exchange may still be answered. A client that is gone is no error; an
     /// answer that was given already is a bug, and said so (S043).
     fn stream_for(&self, number: u64) -> Option<IoStream> {
@@ -184,7 +192,10 @@ impl Connection {
         let writing = self.machine.borrow().writing();
         match writing {
             Writing::Idle | Writing::Done => self.end_exchange(stream),
-            Writing::Broken => stream.close_after_write(),
+            Writing::Broken => {
+                self.close_exchange();
+                stream.close_after_write();
+            }
             Writing::Owed | Writing::Body | Writing::Upgraded => {}
         }
     }

@@ -70,7 +70,7 @@ impl Connection {
         let mut parts = self.server.take_parts();
         let mut requests = 0;
         loop {
-            if intake.as_ref().is_some_and(Intake::is_full) {
+            if !input.rest().is_empty() && intake.as_ref().is_some_and(Intake::is_full) {
                 self.pause(stream);
                 break;
             }
@@ -99,7 +99,7 @@ impl Connection {
                 }
                 break;
             }
-            if requests == REQUESTS_IN_A_ROW {
+            if requests >= REQUESTS_IN_A_ROW && !input.rest().is_empty() {
                 self.yield_turn(stream);
                 break;
             }

@@ -79,7 +79,7 @@ impl Responder {
 
     /// True once the client is gone.
     pub fn is_closed(&self) -> bool {
-        self.connection.stream.upgrade().is_none_or(|stream| stream.closed())
+        self.connection.is_gone()
     }
 
     /// True once the answer is complete.

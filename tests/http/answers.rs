@@ -1,4 +1,7 @@
 //! Answers: their framing, their order, their mistakes.
+//!
+//! Knows the public API and `client.rs` only. How an answer is written byte by byte is a table in
+//! `tests/proto_http1.rs`.
 
 use squall::http::{Headers, HttpServer, Request, Responder, Status};
 use squall::ioloop::IoLoop;

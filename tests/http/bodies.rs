@@ -1,4 +1,7 @@
 //! Bodies: gathered, streamed, too large, compressed.
+//!
+//! Owns a service that reads its bodies in pieces and tells their sizes. Where a body ends is a
+//! table in `tests/proto_http1.rs`.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -65,7 +68,7 @@ fn f130_haz01_chunks_are_assembled() {
         let client = Client::connect(&server).await;
         client.send(chunked(&[3, 20_000, 1]));
         assert_eq!(client.brief().await, "200 20004");
-        client.send(chunked(&[1; 250_000]));
+        client.send(chunked(&vec![1; 250_000]));
         assert_eq!(client.brief().await, "200 250000");
     });
 }

@@ -1,6 +1,10 @@
 //! A client that says exactly what it is told, and the services it talks to.
+//!
+//! Owns the vocabulary of `tests/http`. It parses no more than `Content-Length`: the tests compare
+//! what is on the wire.
 
 use std::cell::RefCell;
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
@@ -22,7 +26,7 @@ pub fn post(body: &str) -> String {
 pub fn chunked(sizes: &[usize]) -> String {
     let mut text = "POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: Chunked\r\n\r\n".to_owned();
     for size in sizes {
-        text.push_str(&format!("{size:x}\r\n{}\r\n", "x".repeat(*size)));
+        write!(text, "{size:x}\r\n{}\r\n", "x".repeat(*size)).unwrap();
     }
     text + "0\r\n\r\n"
 }

@@ -1,4 +1,7 @@
 //! Where a request comes from, and whom to believe about it.
+//!
+//! Owns the tables of proxy headers, for trusted peers and for strangers. Unix sockets, which have
+//! no address, are here too.
 
 use std::net::IpAddr;
 use std::rc::Rc;

@@ -1,12 +1,16 @@
 //! Deadlines, in virtual time: an hour passes while nobody waits.
+//!
+//! Owns the tests of every time limit a server has. The sockets are real, only the clock is not.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use squall::coroutine::sleep;
 use squall::http::{HttpServer, Limits};
 use squall::ioloop::IoLoop;
 
-use super::client::{Client, GET, echo, listen, post, slow};
+use super::client::{Client, GET, echo, listen, post, slow, until};
 use super::support::run_virtually;
 
 /// How many seconds pass before the server closes; what it says is expected to be `said`.
@@ -92,14 +96,17 @@ fn handlers_have_all_the_time_they_want() {
 fn t115_lingering_ends() {
     run_virtually(async |io_loop: IoLoop| {
         let server = listen(HttpServer::new(echo));
-        let client = Client::connect(&server).await;
-        client.send("asdf\r\n\r\n");
-        client.brief().await;
+        let address = server.addresses()[0].socket_addr().unwrap();
+        let mut client = TcpStream::connect(address).unwrap(); // our own streams would close politely
+        client.write_all(b"asdf\r\n\r\n").unwrap();
+        until(|| server.connection_count() == 1).await;
         let start = io_loop.time();
         while server.connection_count() > 0 {
-            client.send("still here");
+            client.write_all(b"still here").unwrap();
             sleep(Duration::from_millis(100)).await;
         }
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).unwrap_or_default(); // the answer, or a reset after it
         assert_eq!((io_loop.time() - start).as_secs(), 2);
     });
 }
