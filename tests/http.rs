@@ -19,3 +19,5 @@ mod connections;
 mod origins;
 #[path = "http/timeouts.rs"]
 mod timeouts;
+#[path = "http/util.rs"]
+mod util;

@@ -188,7 +188,7 @@ impl Connection {
     /// T121: the client is told, once, and not listened to any more.
     fn refuse(&self, stream: &IoStream, error: RemoteError) {
         let peer = stream.peer();
-        log::general(Level::Info, &format!("malformed request from {peer}: {}", error.reason));
+        log::general(Level::Info, &format!("refused a request from {peer}: {}", error.reason));
         let mut machine = self.machine.borrow_mut();
         machine.refuse();
         let answered = match machine.writing() {

@@ -38,7 +38,7 @@ fn t121_f127_f128_f129_bad_requests_are_refused_and_logged_as_information() {
             assert_eq!(records.len(), 1, "{records:?}");
             assert_eq!(records[0].level, log::Level::Info);
             assert!(
-                records[0].message.starts_with("malformed request from 127.0.0.1:"),
+                records[0].message.starts_with("refused a request from 127.0.0.1:"),
                 "{records:?}"
             );
             assert!(records[0].message.ends_with(reason), "{records:?}");
