@@ -89,15 +89,15 @@ fn f151_s166_t153_streamed_pieces_have_a_largest_size() {
     });
 }
 
-/// T153, T184: the handler sleeps between pieces, so most of eight megabytes has to stay with the
+/// T153, T184: the handler sleeps between pieces, so most of forty megabytes has to stay with the
 /// client, whatever the kernel's own buffers take.
 #[test]
 fn t153_a_slow_reader_slows_the_client() {
     run_on_each_backend(async || {
-        let limits = Limits { piece_bytes_max: 1024, ..Limits::default() };
+        let limits = Limits { piece_bytes_max: 1024, body_bytes_max: 1 << 30, ..Limits::default() };
         let (server, read) = streaming(limits, Duration::from_secs(3600));
         let client = Client::connect(&server).await;
-        client.send(post(&"x".repeat(8_000_000)));
+        client.send(post(&"x".repeat(40_000_000)));
         until(|| read.borrow().len() == 1).await;
         sleep(Duration::from_millis(50)).await;
         assert!(client.stream.unsent() > 0);

@@ -15,15 +15,15 @@ use squall::ioloop::IoLoop;
 use squall::iostream::IoStream;
 
 /// What most tests send.
-pub const GET: &str = "GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
+pub(crate) const GET: &str = "GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
 
 /// A POST with this body.
-pub fn post(body: &str) -> String {
+pub(crate) fn post(body: &str) -> String {
     format!("POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\n{body}", body.len())
 }
 
 /// A POST in chunks of these sizes.
-pub fn chunked(sizes: &[usize]) -> String {
+pub(crate) fn chunked(sizes: &[usize]) -> String {
     let mut text = "POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: Chunked\r\n\r\n".to_owned();
     for size in sizes {
         write!(text, "{size:x}\r\n{}\r\n", "x".repeat(*size)).unwrap();
@@ -32,7 +32,7 @@ pub fn chunked(sizes: &[usize]) -> String {
 }
 
 /// Listens on a free port of this machine.
-pub fn listen(server: HttpServer) -> Rc<HttpServer> {
+pub(crate) fn listen(server: HttpServer) -> Rc<HttpServer> {
     server.name("").listen_here()
 }
 
@@ -48,21 +48,21 @@ impl ListenHere for HttpServer {
 }
 
 /// One connection.
-pub struct Client {
-    pub stream: IoStream,
+pub(crate) struct Client {
+    pub(crate) stream: IoStream,
 }
 
 impl Client {
-    pub async fn connect(server: &HttpServer) -> Self {
+    pub(crate) async fn connect(server: &HttpServer) -> Self {
         Self { stream: IoStream::connect(server.addresses()[0].clone()).await.unwrap() }
     }
 
-    pub fn send(&self, bytes: impl Into<Vec<u8>>) {
+    pub(crate) fn send(&self, bytes: impl Into<Vec<u8>>) {
         drop(self.stream.write(bytes));
     }
 
     /// One answer with `Content-Length`, without its `Date`: head and body.
-    pub async fn answer(&self) -> (String, String) {
+    pub(crate) async fn answer(&self) -> (String, String) {
         let head = self.stream.read_until(b"\r\n\r\n", None).await.unwrap();
         let head = without_date(&String::from_utf8(head).unwrap());
         let length = head
@@ -74,20 +74,20 @@ impl Client {
     }
 
     /// The status and the body of one answer: `200 hello`.
-    pub async fn brief(&self) -> String {
+    pub(crate) async fn brief(&self) -> String {
         let (head, body) = self.answer().await;
         format!("{} {body}", &head["HTTP/1.1 ".len()..][..3])
     }
 
     /// Everything until the server closes, without the date.
-    pub async fn rest(&self) -> String {
+    pub(crate) async fn rest(&self) -> String {
         let bytes = self.stream.read_until_close().await.unwrap();
         without_date(&String::from_utf8_lossy(&bytes))
     }
 }
 
 /// Sends `bytes` on a new connection and gives everything until the server closes.
-pub async fn ask(server: &HttpServer, bytes: impl Into<Vec<u8>>) -> String {
+pub(crate) async fn ask(server: &HttpServer, bytes: impl Into<Vec<u8>>) -> String {
     let client = Client::connect(server).await;
     client.send(bytes);
     client.rest().await
@@ -98,14 +98,14 @@ fn without_date(head: &str) -> String {
 }
 
 /// Answers with method, target and body.
-pub fn echo(request: Request, responder: Responder) {
+pub(crate) fn echo(request: Request, responder: Responder) {
     let body = String::from_utf8_lossy(request.body());
     let text = format!("{} {} {body}", request.method(), request.target());
     responder.send(Status::OK, "", &Headers::new(), text.trim_end().as_bytes());
 }
 
 /// Answers with the target, after as many milliseconds as its path says.
-pub fn slow(request: Request, responder: Responder) {
+pub(crate) fn slow(request: Request, responder: Responder) {
     let delay = Duration::from_millis(request.path()[1..].parse().unwrap());
     drop(IoLoop::current().spawn(async move {
         sleep(delay).await;
@@ -115,16 +115,16 @@ pub fn slow(request: Request, responder: Responder) {
 
 /// Keeps every responder; the test answers.
 #[derive(Clone, Default)]
-pub struct Kept(pub Rc<RefCell<Vec<Responder>>>);
+pub(crate) struct Kept(pub(crate) Rc<RefCell<Vec<Responder>>>);
 
 impl Kept {
-    pub fn service(&self) -> impl Fn(Request, Responder) + use<> {
+    pub(crate) fn service(&self) -> impl Fn(Request, Responder) + use<> {
         let kept = Rc::clone(&self.0);
         move |_, responder| kept.borrow_mut().push(responder)
     }
 
     /// The next responder, as soon as there is one.
-    pub async fn next(&self) -> Responder {
+    pub(crate) async fn next(&self) -> Responder {
         loop {
             let next = self.0.borrow_mut().pop();
             match next {
@@ -136,7 +136,7 @@ impl Kept {
 }
 
 /// Waits until `condition` holds.
-pub async fn until(condition: impl Fn() -> bool) {
+pub(crate) async fn until(condition: impl Fn() -> bool) {
     while !condition() {
         sleep(Duration::from_millis(1)).await;
     }

@@ -154,7 +154,7 @@ fn f146_a_client_that_leaves_in_the_middle_of_a_download() {
             drop(IoLoop::current().spawn(async move {
                 responder.start(Status::OK, "", &Headers::new());
                 while !responder.is_closed() {
-                    responder.write(&[b'x'; 65_536]);
+                    responder.write(&vec![b'x'; 65_536]);
                     responder.flush().await;
                     count.set(count.get() + 1);
                 }
