@@ -14,7 +14,7 @@ use bson::{Document, RawArrayBuf, RawDocument, RawDocumentBuf};
 use super::batch::Batch;
 use super::engine::{Engine, Server};
 use super::operation::{Request, append_read_preference, command_document, raw};
-use super::{Error, MongoClient};
+use super::{Database, Error, MongoClient};
 use crate::proto::mongo::shape::decode;
 
 /// What a cursor goes over.
@@ -72,31 +72,35 @@ pub struct Cursor {
     options: Options,
     state: State,
     batch: Option<Batch>,
-    /// An option came after the first batch.
-    misused: bool,
+    /// Why it cannot be used: a name no server would take, or an option after the first batch.
+    misuse: Option<Error>,
 }
 
 impl Cursor {
-    pub(super) fn new(
-        client: &MongoClient,
-        database: &Rc<str>,
-        collection: &str,
-        source: Source,
-    ) -> Self {
+    pub(super) fn new(database: &Database, collection: &Rc<str>, source: Source) -> Self {
         Self {
-            client: client.clone(),
-            database: Rc::clone(database),
-            collection: collection.into(),
+            client: database.client().clone(),
+            database: Rc::clone(database.shared_name()),
+            collection: Rc::clone(collection),
             source,
             options: Options::default(),
             state: State::Fresh,
             batch: None,
-            misused: false,
+            misuse: database.checked_name().err(),
         }
     }
 
+    /// The same, unless something was wrong with the names.
+    pub(super) fn checked(mut self, names: Result<(), Error>) -> Self {
+        self.misuse = self.misuse.take().or(names.err());
+        self
+    }
+
     fn with(mut self, change: impl FnOnce(&mut Options)) -> Self {
-        self.misused |= !matches!(self.state, State::Fresh);
+        if !matches!(self.state, State::Fresh) {
+            let late = Error::Argument("options of a cursor come before its first document");
+            self.misuse.get_or_insert(late);
+        }
         change(&mut self.options);
         self
     }
@@ -147,8 +151,8 @@ impl Cursor {
 
     /// The same, borrowed from the server's reply instead of copied out of it.
     pub async fn next_raw(&mut self) -> Result<Option<&RawDocument>, Error> {
-        if self.misused {
-            return Err(Error::Argument("options of a cursor come before its first document"));
+        if let Some(error) = &self.misuse {
+            return Err(error.clone());
         }
         while self.batch.as_ref().is_none_or(Batch::is_empty) {
             if !self.fetch().await? {
