@@ -216,7 +216,7 @@ impl Cursor {
                 Request::new(name, &self.database, body)
             }
             State::Open { id, collection } => {
-                let body = self.get_more(*id, collection)?;
+                let body = self.get_more(*id, collection);
                 let (id, collection) = (*id, collection.clone());
                 self.state = State::Interrupted { id, collection };
                 Request::new("getMore", &self.database, body)
@@ -242,8 +242,8 @@ impl Cursor {
             Source::Find { filter } => {
                 body.append(cstr!("find"), &*self.collection);
                 body.append(cstr!("filter"), raw(filter)?);
-                self.append_document(&mut body, cstr!("sort"), sort.as_ref())?;
-                self.append_document(&mut body, cstr!("projection"), projection.as_ref())?;
+                append_document(&mut body, cstr!("sort"), sort.as_ref())?;
+                append_document(&mut body, cstr!("projection"), projection.as_ref())?;
                 if let Some(skip) = skip {
                     body.append(cstr!("skip"), i64::try_from(*skip).unwrap_or(i64::MAX));
                 }
@@ -277,13 +277,13 @@ impl Cursor {
             }
         };
         self.refuse_what_only_find_knows()?;
-        self.append_document(&mut body, cstr!("hint"), hint.as_ref())?;
+        append_document(&mut body, cstr!("hint"), hint.as_ref())?;
         if let Some(time) = max_time {
             body.append(cstr!("maxTimeMS"), i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
         }
         let settings = self.client.settings();
         if matches!(self.source, Source::Find { .. } | Source::Aggregate { .. }) {
-            self.append_document(
+            append_document(
                 &mut body,
                 cstr!("readConcern"),
                 settings.read_concern.to_document().as_ref(),
@@ -291,18 +291,6 @@ impl Cursor {
         }
         append_read_preference(&mut body, &settings.read_preference, server)?;
         Ok((name, body))
-    }
-
-    fn append_document(
-        &self,
-        body: &mut RawDocumentBuf,
-        key: &bson::raw::CStr,
-        document: Option<&Document>,
-    ) -> Result<(), Error> {
-        if let Some(document) = document {
-            body.append(key, raw(document)?);
-        }
-        Ok(())
     }
 
     fn refuse_what_only_find_knows(&self) -> Result<(), Error> {
@@ -322,15 +310,27 @@ impl Cursor {
         options
     }
 
-    fn get_more(&self, id: i64, collection: &str) -> Result<RawDocumentBuf, Error> {
+    fn get_more(&self, id: i64, collection: &str) -> RawDocumentBuf {
         let mut body = command_document();
         body.append(cstr!("getMore"), id); // must be an int64, whatever its value
         body.append(cstr!("collection"), collection);
         if let Some(size) = self.options.batch_size.filter(|size| *size > 0) {
             body.append(cstr!("batchSize"), i64::from(size));
         }
-        Ok(body)
+        body
     }
+}
+
+/// Appends a document that was given, and nothing for one that was not.
+fn append_document(
+    body: &mut RawDocumentBuf,
+    key: &bson::raw::CStr,
+    document: Option<&Document>,
+) -> Result<(), Error> {
+    if let Some(document) = document {
+        body.append(key, raw(document)?);
+    }
+    Ok(())
 }
 
 /// Documents as an array in a command.

@@ -54,14 +54,11 @@ fn server(mechanism: Mechanism, manner: Manner) -> Fake {
     let finish = move |seen: &Seen| {
         let payload = seen.command.get_binary_generic("payload").unwrap();
         let finished = open.borrow()[&seen.connection].finish(payload);
-        match finished {
-            Ok(last) => {
-                let last = if manner == Manner::Lying { b"v=AAAA".to_vec() } else { last };
-                let payload = Bson::Binary(to_payload(last));
-                doc! { "conversationId": 1, "done": true, "payload": payload }
-            }
-            Err(_) => doc! { "ok": 0, "code": 18, "errmsg": "Authentication failed." },
-        }
+        let Ok(last) = finished else {
+            return doc! { "ok": 0, "code": 18, "errmsg": "Authentication failed." };
+        };
+        let last = if manner == Manner::Lying { b"v=AAAA".to_vec() } else { last };
+        doc! { "conversationId": 1, "done": true, "payload": Bson::Binary(to_payload(last)) }
     };
     Fake::start_raw(move |seen| {
         Answer::Say(match seen.name() {
