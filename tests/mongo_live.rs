@@ -4,6 +4,8 @@
 //! access control. Without the variable every test says loudly that it proved nothing. Each test
 //! has a database of its own and drops it, so several may run at once.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod support;
 
 use std::cell::RefCell;
@@ -200,13 +202,14 @@ fn m054_find_one_and() {
     live("find_one_and", |db| async move {
         let items = db.collection("items");
         items.insert_many((1..4).map(|n| doc! { "_id": n, "n": n })).await?;
+        let before = FindOneAndOptions::default;
         let after = || FindOneAndOptions { return_after: true, ..FindOneAndOptions::default() };
         let inc = doc! { "$inc": { "n": 10 } };
-        let before = items.find_one_and_update(doc! { "_id": 1 }, inc.clone(), Default::default());
-        assert_eq!(before.await?, Some(doc! { "_id": 1, "n": 1 }));
+        let first = items.find_one_and_update(doc! { "_id": 1 }, inc.clone(), before());
+        assert_eq!(first.await?, Some(doc! { "_id": 1, "n": 1 }));
         let now = items.find_one_and_update(doc! { "_id": 1 }, inc.clone(), after()).await?;
         assert_eq!(now, Some(doc! { "_id": 1, "n": 21 }));
-        let missing = items.find_one_and_update(doc! { "_id": 7 }, inc, Default::default()).await?;
+        let missing = items.find_one_and_update(doc! { "_id": 7 }, inc, before()).await?;
         assert_eq!(missing, None);
         let replaced = items.find_one_and_replace(doc! { "_id": 2 }, doc! { "m": 1 }, after());
         assert_eq!(replaced.await?, Some(doc! { "_id": 2, "m": 1 }));
@@ -232,7 +235,7 @@ fn m055_count_distinct_aggregate() {
         assert_eq!(items.estimated_document_count().await?, 10);
         assert_eq!(items.count_documents(doc! { "k": 0 }).await?, 4);
         let mut values = items.distinct("k", doc! { "n": { "$lt": 2 } }).await?;
-        values.sort_by_key(|value| value.as_i32());
+        values.sort_by_key(Bson::as_i32);
         assert_eq!(values, [Bson::Int32(0), Bson::Int32(1)]);
         let stages = [
             doc! { "$group": { "_id": "$k", "s": { "$sum": "$n" } } },

@@ -14,7 +14,7 @@ use bson::{Document, RawArrayBuf, RawDocument, RawDocumentBuf};
 use super::batch::Batch;
 use super::engine::{Engine, Server};
 use super::operation::{Request, append_read_preference, command_document, raw};
-use super::{Error, MongoClient};
+use super::{Database, Error, MongoClient};
 use crate::proto::mongo::shape::decode;
 
 /// What a cursor goes over.
@@ -72,31 +72,35 @@ pub struct Cursor {
     options: Options,
     state: State,
     batch: Option<Batch>,
-    /// An option came after the first batch.
-    misused: bool,
+    /// Why it cannot be used: a name no server would take, or an option after the first batch.
+    misuse: Option<Error>,
 }
 
 impl Cursor {
-    pub(super) fn new(
-        client: &MongoClient,
-        database: &Rc<str>,
-        collection: &str,
-        source: Source,
-    ) -> Self {
+    pub(super) fn new(database: &Database, collection: &Rc<str>, source: Source) -> Self {
         Self {
-            client: client.clone(),
-            database: Rc::clone(database),
-            collection: collection.into(),
+            client: database.client().clone(),
+            database: Rc::clone(database.shared_name()),
+            collection: Rc::clone(collection),
             source,
             options: Options::default(),
             state: State::Fresh,
             batch: None,
-            misused: false,
+            misuse: database.checked_name().err(),
         }
     }
 
+    /// The same, unless something was wrong with the names.
+    pub(super) fn checked(mut self, names: Result<(), Error>) -> Self {
+        self.misuse = self.misuse.take().or(names.err());
+        self
+    }
+
     fn with(mut self, change: impl FnOnce(&mut Options)) -> Self {
-        self.misused |= !matches!(self.state, State::Fresh);
+        if !matches!(self.state, State::Fresh) {
+            let late = Error::Argument("options of a cursor come before its first document");
+            self.misuse.get_or_insert(late);
+        }
         change(&mut self.options);
         self
     }
@@ -147,8 +151,8 @@ impl Cursor {
 
     /// The same, borrowed from the server's reply instead of copied out of it.
     pub async fn next_raw(&mut self) -> Result<Option<&RawDocument>, Error> {
-        if self.misused {
-            return Err(Error::Argument("options of a cursor come before its first document"));
+        if let Some(error) = &self.misuse {
+            return Err(error.clone());
         }
         while self.batch.as_ref().is_none_or(Batch::is_empty) {
             if !self.fetch().await? {
@@ -212,7 +216,7 @@ impl Cursor {
                 Request::new(name, &self.database, body)
             }
             State::Open { id, collection } => {
-                let body = self.get_more(*id, collection)?;
+                let body = self.get_more(*id, collection);
                 let (id, collection) = (*id, collection.clone());
                 self.state = State::Interrupted { id, collection };
                 Request::new("getMore", &self.database, body)
@@ -238,8 +242,8 @@ impl Cursor {
             Source::Find { filter } => {
                 body.append(cstr!("find"), &*self.collection);
                 body.append(cstr!("filter"), raw(filter)?);
-                self.append_document(&mut body, cstr!("sort"), sort.as_ref())?;
-                self.append_document(&mut body, cstr!("projection"), projection.as_ref())?;
+                append_document(&mut body, cstr!("sort"), sort.as_ref())?;
+                append_document(&mut body, cstr!("projection"), projection.as_ref())?;
                 if let Some(skip) = skip {
                     body.append(cstr!("skip"), i64::try_from(*skip).unwrap_or(i64::MAX));
                 }
@@ -273,13 +277,13 @@ impl Cursor {
             }
         };
         self.refuse_what_only_find_knows()?;
-        self.append_document(&mut body, cstr!("hint"), hint.as_ref())?;
+        append_document(&mut body, cstr!("hint"), hint.as_ref())?;
         if let Some(time) = max_time {
             body.append(cstr!("maxTimeMS"), i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
         }
         let settings = self.client.settings();
         if matches!(self.source, Source::Find { .. } | Source::Aggregate { .. }) {
-            self.append_document(
+            append_document(
                 &mut body,
                 cstr!("readConcern"),
                 settings.read_concern.to_document().as_ref(),
@@ -287,18 +291,6 @@ impl Cursor {
         }
         append_read_preference(&mut body, &settings.read_preference, server)?;
         Ok((name, body))
-    }
-
-    fn append_document(
-        &self,
-        body: &mut RawDocumentBuf,
-        key: &bson::raw::CStr,
-        document: Option<&Document>,
-    ) -> Result<(), Error> {
-        if let Some(document) = document {
-            body.append(key, raw(document)?);
-        }
-        Ok(())
     }
 
     fn refuse_what_only_find_knows(&self) -> Result<(), Error> {
@@ -318,15 +310,27 @@ impl Cursor {
         options
     }
 
-    fn get_more(&self, id: i64, collection: &str) -> Result<RawDocumentBuf, Error> {
+    fn get_more(&self, id: i64, collection: &str) -> RawDocumentBuf {
         let mut body = command_document();
         body.append(cstr!("getMore"), id); // must be an int64, whatever its value
         body.append(cstr!("collection"), collection);
         if let Some(size) = self.options.batch_size.filter(|size| *size > 0) {
             body.append(cstr!("batchSize"), i64::from(size));
         }
-        Ok(body)
+        body
     }
+}
+
+/// Appends a document that was given, and nothing for one that was not.
+fn append_document(
+    body: &mut RawDocumentBuf,
+    key: &bson::raw::CStr,
+    document: Option<&Document>,
+) -> Result<(), Error> {
+    if let Some(document) = document {
+        body.append(key, raw(document)?);
+    }
+    Ok(())
 }
 
 /// Documents as an array in a command.

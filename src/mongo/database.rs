@@ -71,13 +71,16 @@ impl Database {
 
     /// What the server says of the collections.
     pub fn list_collections(&self) -> Cursor {
-        Cursor::new(&self.client, &self.name, "", Source::ListCollections { names_only: false })
+        self.collections(false)
+    }
+
+    fn collections(&self, names_only: bool) -> Cursor {
+        Cursor::new(self, &Rc::from(""), Source::ListCollections { names_only })
     }
 
     /// The names of the collections.
     pub async fn list_collection_names(&self) -> Result<Vec<String>, Error> {
-        let source = Source::ListCollections { names_only: true };
-        let mut cursor = Cursor::new(&self.client, &self.name, "", source);
+        let mut cursor = self.collections(true);
         let mut names = Vec::new();
         while let Some(document) = cursor.next_raw().await? {
             names.push(document.get_str("name").map_err(|_| Error::Reply("name"))?.to_owned());

@@ -42,7 +42,7 @@ fn check(settings: PoolSettings, script: &str) {
                 "clear" => pool.clear(),
                 "close" => pool.close(),
                 "later" => {
-                    now = now + Duration::from_secs(id);
+                    now += Duration::from_secs(id);
                     pool.expire(now);
                 }
                 "deadline" => assert_eq!(pool.deadline(), Some(now + Duration::from_secs(id))),

@@ -70,7 +70,7 @@ fn converse(
     client.verify(&server.finish(&proof)?)
 }
 
-/// The users of the authentication specification: SASLprep for SHA-256, none for SHA-1.
+/// The users of the authentication specification: `SASLprep` for SHA-256, none for SHA-1.
 #[test]
 fn names_and_passwords_of_all_kinds() {
     let both = [Mechanism::Sha1, Mechanism::Sha256];

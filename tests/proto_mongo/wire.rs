@@ -1,5 +1,7 @@
 //! Messages: what is understood, what is refused, and that no prefix is ever mistaken for a whole.
 
+use std::fmt::Write as _;
+
 use bson::{RawDocumentBuf, rawdoc};
 use squall::proto::mongo::legacy;
 use squall::proto::mongo::wire::{
@@ -17,7 +19,8 @@ fn describe(bytes: &[u8]) -> Result<String, WireError> {
             let mut text =
                 format!("{}<-{} {:?}", header.request_id, header.response_to, parsed.body);
             for sequence in parsed.sequences() {
-                text += &format!(" {}*{}", sequence.name, sequence.documents().count());
+                let count = sequence.documents().count();
+                write!(text, " {}*{count}", sequence.name).unwrap();
             }
             Ok(text)
         }

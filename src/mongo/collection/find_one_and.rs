@@ -37,7 +37,7 @@ impl Collection {
         let mut change = RawDocumentBuf::new();
         update.into().append_to(&mut change)?;
         let change = change.get("u").ok().flatten().ok_or(Error::Argument("no update"))?;
-        let mut body = self.find_and_modify(filter.into(), &options)?;
+        let mut body = self.find_and_modify(&filter.into(), &options)?;
         body.append(cstr!("update"), change);
         append_change_options(&mut body, &options)?;
         self.run_find_and_modify(body).await
@@ -51,7 +51,7 @@ impl Collection {
         options: FindOneAndOptions,
     ) -> Result<Option<Document>, Error> {
         let replacement = checked_replacement(&replacement)?;
-        let mut body = self.find_and_modify(filter.into(), &options)?;
+        let mut body = self.find_and_modify(&filter.into(), &options)?;
         body.append(cstr!("update"), replacement);
         append_change_options(&mut body, &options)?;
         self.run_find_and_modify(body).await
@@ -66,14 +66,14 @@ impl Collection {
         if options.return_after || options.upsert {
             return Err(Error::Argument("a deleted document has no state afterwards"));
         }
-        let mut body = self.find_and_modify(filter.into(), &options)?;
+        let mut body = self.find_and_modify(&filter.into(), &options)?;
         body.append(cstr!("remove"), true);
         self.run_find_and_modify(body).await
     }
 
     fn find_and_modify(
         &self,
-        filter: Filter,
+        filter: &Filter,
         options: &FindOneAndOptions,
     ) -> Result<RawDocumentBuf, Error> {
         self.checked_names()?;

@@ -110,7 +110,7 @@ impl Collection {
     }
 
     fn cursor(&self, source: Source) -> Cursor {
-        Cursor::new(self.database.client(), self.database.shared_name(), &self.name, source)
+        Cursor::new(&self.database, &self.name, source).checked(self.checked_names())
     }
 
     /// How many documents match, counted one by one (M055).

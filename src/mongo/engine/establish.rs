@@ -4,6 +4,7 @@
 //! server is a whole connection, so when it succeeds the pool adopts it and the operation that
 //! waited need not make another. Read next: `link.rs`.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -36,7 +37,7 @@ impl Engine {
             engine.state.borrow_mut().making.remove(&id);
             match outcome {
                 Ok((link, _)) => engine.made(id, &link),
-                Err(error) => engine.not_made(id, error),
+                Err(error) => engine.not_made(id, &error),
             }
         });
         if !making.done() {
@@ -51,9 +52,9 @@ impl Engine {
         self.carry_out();
     }
 
-    fn not_made(self: &Rc<Self>, id: ConnectionId, error: Error) {
+    fn not_made(self: &Rc<Self>, id: ConnectionId, error: &Error) {
         let Some(io_loop) = self.home.get() else { return };
-        let fault = match &error {
+        let fault = match error {
             Error::Authentication(_) => Fault::Authenticating,
             _ => Fault::Connecting,
         };
@@ -64,7 +65,7 @@ impl Engine {
         drop(state);
         self.carry_out(); // whoever has waited longest hears the reason
         self.state.borrow_mut().failures.remove(&id);
-        self.heed_generation(fault, generation, &error);
+        self.heed_generation(fault, generation, error);
     }
 
     /// Looks at the server: is it there, and what is it?
@@ -76,7 +77,7 @@ impl Engine {
             engine.state.borrow_mut().looking = None;
             match outcome {
                 Ok((link, hello)) => engine.seen(&link, &hello),
-                Err(error) => engine.not_seen(error),
+                Err(error) => engine.not_seen(&error),
             }
         });
         if !looking.done() {
@@ -114,7 +115,7 @@ impl Engine {
 
     /// The server is not there. Wrong credentials are another matter: looking again would not
     /// help, so whoever waits is told at once.
-    fn not_seen(self: &Rc<Self>, error: Error) {
+    fn not_seen(self: &Rc<Self>, error: &Error) {
         let mut state = self.state.borrow_mut();
         state.topology.check_failed(error.to_string());
         let cleared = state.pool.state() == PoolState::Ready;
@@ -124,7 +125,7 @@ impl Engine {
         let told = if matches!(error, Error::Authentication(_)) {
             std::mem::take(&mut state.selecting)
         } else {
-            Default::default()
+            BTreeMap::new()
         };
         if !state.selecting.is_empty() {
             state.topology.request_check();

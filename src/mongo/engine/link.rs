@@ -222,7 +222,8 @@ impl Link {
 
     fn tell(&self, answer: Result<Reply, Error>) {
         self.asked.set(false);
-        *self.answer.borrow_mut() = Some(answer);
+        // An answer that came in time is not taken back by what goes wrong after it.
+        self.answer.borrow_mut().get_or_insert(answer);
         if let Some(waker) = self.waker.borrow_mut().take() {
             waker.wake();
         }

@@ -3,7 +3,7 @@
 //! Owns the loop's side of `proto/mongo/pool.rs` and `proto/mongo/topology.rs`: it carries out
 //! their actions, keeps their timer and tells those who wait. It knows no commands. A borrow of
 //! its state never lasts over anybody else's code. Read next: `link.rs` (one connection),
-//! `establish.rs` (how one is made), then `operation.rs` in the folder above.
+//! `establish.rs` (how one is made), then `mongo/operation.rs`.
 
 mod establish;
 mod lease;
@@ -138,7 +138,9 @@ impl Engine {
 
     pub(super) fn tell(&self, event: &Event<'_>) {
         let listeners = self.listeners.borrow().0.clone();
-        listeners.iter().for_each(|listener| listener(event));
+        for listener in listeners {
+            listener(event);
+        }
     }
 
     /// A number for a command, to pair its events.
@@ -394,7 +396,9 @@ impl Engine {
         looking.inspect(|looking| {
             looking.cancel();
         });
-        links.into_values().for_each(|link| link.end(Error::Closed));
+        for link in links.into_values() {
+            link.end(Error::Closed);
+        }
         self.carry_out();
     }
 }
