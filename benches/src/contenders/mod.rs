@@ -7,6 +7,7 @@
 mod floor;
 mod hyper;
 mod squall_http;
+mod squall_web;
 mod tokio;
 
 use std::io;
@@ -73,6 +74,12 @@ pub(crate) const ALL: &[Contender] = &[
         name: "squall-http",
         about: "squall's HTTP server, no framework",
         serve: squall_http::serve,
+        by_default: true,
+    },
+    Contender {
+        name: "squall-web",
+        about: "squall's web layer: routes, handlers, exchanges",
+        serve: squall_web::serve,
         by_default: true,
     },
 ];
