@@ -20,7 +20,7 @@ cargo run --release -p squall-bench -- [flags]
   --json FILE          write every single measurement to FILE
 cargo run --release -p squall-bench -- serve NAME [--port N] [--core N]
   only the server of one contender, for wrk, perf or strace
-contenders: floor, tokio, tokio-local, hyper";
+contenders: floor, tokio, tokio-local, hyper, squall-http, squall-web";
 
 /// What the command line asks for.
 #[derive(Debug)]

@@ -6,6 +6,8 @@
 
 mod floor;
 mod hyper;
+mod squall_http;
+mod squall_web;
 mod tokio;
 
 use std::io;
@@ -68,7 +70,18 @@ pub(crate) const ALL: &[Contender] = &[
         serve: hyper::serve,
         by_default: true,
     },
-    // squall's own rows belong here: its `http` server, and its `web` layer on top.
+    Contender {
+        name: "squall-http",
+        about: "squall's HTTP server, no framework",
+        serve: squall_http::serve,
+        by_default: true,
+    },
+    Contender {
+        name: "squall-web",
+        about: "squall's web layer: routes, handlers, exchanges",
+        serve: squall_web::serve,
+        by_default: true,
+    },
 ];
 
 /// The contender of that name.
