@@ -27,6 +27,7 @@ pub(super) trait Endpoint {
     fn log_exception(&self, req: &Exchange, error: &Error);
     fn current_user(&self, req: &Exchange) -> Option<String>;
     fn on_finish(&self, req: &Exchange);
+    fn compute_etag(&self, body: &[u8]) -> Option<String>;
     /// The handler's type, and the line that gave it its route.
     fn origin(&self) -> (&'static str, &'static Location<'static>);
 }
@@ -66,6 +67,10 @@ impl<H: RequestHandler> Endpoint for Registered<H> {
 
     fn on_finish(&self, req: &Exchange) {
         self.handler.on_finish(req);
+    }
+
+    fn compute_etag(&self, body: &[u8]) -> Option<String> {
+        self.handler.compute_etag(body)
     }
 
     fn origin(&self) -> (&'static str, &'static Location<'static>) {

@@ -5,10 +5,13 @@
 
 use std::ops::ControlFlow;
 
+use sha2::Digest as _;
+
 use super::error::{Error, HttpError};
 use super::escape::{url_escape, xhtml_escape};
 use super::exchange::Exchange;
 use super::faults::MissingSetting;
+use super::signed::hex;
 use crate::http::Headers;
 use crate::log::{self, Level};
 
@@ -99,6 +102,12 @@ pub trait RequestHandler: 'static {
 
     /// Sets headers for every response, also for error pages, which start again from nothing (S111).
     fn set_default_headers(&self, _headers: &mut Headers) {}
+
+    /// The `ETag` of a page: a browser that has this very page gets a 304 instead (T181). It costs one
+    /// hash of the body; `None` spares it.
+    fn compute_etag(&self, body: &[u8]) -> Option<String> {
+        Some(format!("\"{}\"", hex(&sha2::Sha256::digest(body)[..20])))
+    }
 
     /// Who the visitor is. Asked once per request, when somebody wants to know.
     fn current_user(&self, _req: &Exchange) -> Option<String> {

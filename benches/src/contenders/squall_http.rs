@@ -14,14 +14,13 @@ use super::{Announce, PLAINTEXT, SERVER};
 pub(super) fn serve(address: SocketAddr, announce: Announce<'_>) -> io::Result<()> {
     let io_loop = IoLoop::new()?;
     let (text, json) = (headers("text/plain"), headers("application/json"));
-    let server = HttpServer::new(move |request: Request, responder: Responder| {
-        match request.path() {
+    let server =
+        HttpServer::new(move |request: Request, responder: Responder| match request.path() {
             "/plaintext" => responder.send(Status::OK, "OK", &text, PLAINTEXT.as_bytes()),
             "/json" => responder.send(Status::OK, "OK", &json, &super::json()),
             _ => responder.send(Status::NOT_FOUND, "Not Found", &text, b""),
-        }
-    })
-    .name(SERVER);
+        })
+        .name(SERVER);
     server.listen(address)?;
     announce(server.addresses()[0].socket_addr().expect("a TCP socket"));
     io_loop.start()

@@ -37,6 +37,11 @@ impl RequestHandler for Page {
         Ok(req.finish((self.body)()))
     }
 
+    /// No other contender has one.
+    fn compute_etag(&self, _: &[u8]) -> Option<String> {
+        None
+    }
+
     fn set_default_headers(&self, headers: &mut Headers) {
         headers.set("Server", SERVER).expect("a valid header");
     }
