@@ -323,9 +323,9 @@ fn t036_f053_ready_awaits_keep_the_turn_and_yield_now_gives_it_up() {
         spawn(async move {
             for _ in 0..5 {
                 if yields {
-                    yield_now().await
+                    yield_now().await;
                 } else {
-                    std::future::ready(()).await
+                    std::future::ready(()).await;
                 }
                 story.borrow_mut().push(letter);
             }

@@ -1,5 +1,11 @@
 //! The tutorials' examples from outside: `/main` and `/index`, `/ping` good and bad, a handler that
 //! fetches from its own process (S060-S081). The applications are those of `examples/`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "a test may panic, block, and say what it skips"
+)]
 
 #[path = "../examples/main_index.rs"]
 #[allow(dead_code, unreachable_pub, reason = "its main is not called here")]

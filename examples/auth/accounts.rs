@@ -43,7 +43,7 @@ pub(crate) enum NotRegistered {
 }
 
 impl Accounts {
-    pub(crate) fn new(database: mongo::Database, hashing: Executor) -> Self {
+    pub(crate) fn new(database: &mongo::Database, hashing: Executor) -> Self {
         Self {
             user: database.collection("user"),
             profile: database.collection("profile"),
@@ -146,7 +146,7 @@ impl Accounts {
 
     /// A new drawing, and the name under which its answer is kept. The answer never leaves the
     /// server (S033).
-    pub(crate) async fn issue_captcha(&self) -> Result<(String, String), mongo::Error> {
+    pub(crate) async fn draw_captcha(&self) -> Result<(String, String), mongo::Error> {
         let mut seed = [0; captcha::SEED_LENGTH];
         IoLoop::current().random(&mut seed);
         let drawn = captcha::draw(seed);
@@ -184,7 +184,7 @@ fn milliseconds() -> f64 {
 fn random_name() -> String {
     let mut bytes = [0; 16];
     IoLoop::current().random(&mut bytes);
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:032x}", u128::from_be_bytes(bytes))
 }
 
 fn hex_of(id: &Bson) -> String {

@@ -12,21 +12,9 @@ use squall::web::{Application, BuildError, Settings};
 use super::accounts::Accounts;
 use super::database::Database;
 use super::pages::{
-    Base, Block, CaptchaImage, Index, Login, Logout, Ping, Profile, Register, Shared, Sleep,
+    Base, Block, CaptchaImage, Index, Login, Logout, Nowhere, Ping, Profile, Register, Shared,
+    Sleep,
 };
-
-/// What the banner shows.
-pub(crate) const ROUTES: [(&str, &str); 9] = [
-    ("/", "GET"),
-    ("/auth/register", "GET, POST"),
-    ("/auth/login", "GET, POST"),
-    ("/auth/logout", "POST"),
-    ("/auth/profile", "GET, POST"),
-    ("/auth/captcha", "GET"),
-    ("/demo/ping", "GET"),
-    ("/demo/sleep/N", "GET"),
-    ("/demo/block/N", "GET"),
-];
 
 /// The settings of the demo: its files, and a secret that is new at each start.
 pub(crate) fn settings(debug: bool) -> Settings {
@@ -49,7 +37,7 @@ pub(crate) fn settings(debug: bool) -> Settings {
 pub(crate) fn build(database: &Database, settings: Settings) -> Result<Application, BuildError> {
     // Each hash holds 19 MiB while it runs, so no more than two run at once.
     let hashing = Executor::new(2);
-    let shared = Shared { accounts: Accounts::new(database.users(), hashing) };
+    let shared = Shared { accounts: Accounts::new(&database.users(), hashing) };
     Application::new()
         .settings(settings)
         .route("/", Base(Index, shared.clone()))
@@ -60,6 +48,7 @@ pub(crate) fn build(database: &Database, settings: Settings) -> Result<Applicati
         .route("/auth/captcha", Base(CaptchaImage, shared.clone()))
         .route("/demo/ping", Base(Ping, shared.clone()))
         .route("/demo/sleep/([0-9]+)", Base(Sleep, shared.clone()))
-        .route("/demo/block/([0-9]+)", Base(Block, shared))
+        .route("/demo/block/([0-9]+)", Base(Block, shared.clone()))
+        .default_handler(Base(Nowhere, shared))
         .build()
 }

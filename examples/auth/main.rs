@@ -12,6 +12,7 @@ mod flags;
 mod pages;
 mod password;
 
+use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -22,6 +23,7 @@ use squall::future::Promise;
 use squall::http::HttpServer;
 use squall::ioloop::{IoLoop, SlowCallbackDetector};
 use squall::reactor::signals::Signal;
+use squall::web::Application;
 
 use database::Database;
 use flags::{Flags, Request};
@@ -62,10 +64,10 @@ fn run(flags: Flags) -> Result<(), String> {
 async fn serve(io_loop: IoLoop, flags: Flags) -> Result<(), String> {
     let database = Database::open(&flags).await?;
     let app = app::build(&database, app::settings(flags.debug)).map_err(|e| e.to_string())?;
-    let server = HttpServer::new(app);
+    let server = HttpServer::new(app.clone());
     let asked = SocketAddr::from((Ipv4Addr::LOCALHOST, flags.port));
     server.listen(asked).map_err(|error| taken(flags.port, &error))?;
-    print!("{}", banner(&server, &database, &io_loop, flags.debug));
+    print!("{}", banner(&server, &app, &database, &io_loop));
 
     until_interrupted(&io_loop).await?;
     println!("finishing open requests; Ctrl-C again to stop at once");
@@ -91,18 +93,23 @@ fn taken(port: u16, error: &std::io::Error) -> String {
 }
 
 /// What a visitor of the terminal sees; scripts find the address in the first line.
-fn banner(server: &HttpServer, database: &Database, io_loop: &IoLoop, debug: bool) -> String {
-    let mode = if debug { "   debug: templates are reloaded, errors are shown" } else { "" };
+fn banner(server: &HttpServer, app: &Application, database: &Database, on: &IoLoop) -> String {
+    let mode = if app.settings().debug {
+        "   debug: templates are reloaded, errors are shown"
+    } else {
+        ""
+    };
     let mut text = format!(
         "squall auth demo on http://{address}/{mode}\n\
          \x20 database   {database}\n\
          \x20 reactor    {reactor}, one thread\n",
         address = server.addresses()[0],
-        reactor = io_loop.backend_name(),
+        reactor = on.backend_name(),
     );
-    for (index, (path, methods)) in app::ROUTES.iter().enumerate() {
+    for (index, route) in app.routes().enumerate() {
         let title = if index == 0 { "routes" } else { "" };
-        text.push_str(&format!("  {title:<10} {methods:<10} {path}\n"));
+        let line = format!("{}:{}", route.place.file(), route.place.line());
+        let _ = writeln!(text, "  {title:<10} {:<24} {line}", route.pattern);
     }
     text.push_str(
         "  try        register with \"ten seconds of add_timeout\", and watch the other visitor\n\

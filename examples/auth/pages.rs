@@ -31,7 +31,6 @@ pub(crate) struct Shared {
 }
 
 /// One page; what it does not implement answers 405.
-#[expect(async_fn_in_trait, reason = "one loop, one thread: no future here needs to be `Send`")]
 pub(crate) trait Page: 'static {
     async fn get(&self, req: Exchange, _shared: &Shared) -> HandlerResult {
         Ok(req.send_error(HttpError::new(405)))
@@ -85,6 +84,7 @@ impl<P: Page> RequestHandler for Base<P> {
 }
 
 /// The database failed: nobody's request is wrong, so it is a 503 and worth another try.
+#[expect(clippy::needless_pass_by_value, reason = "it is given to `map_err`")]
 fn unavailable(error: mongo::Error) -> HttpError {
     HttpError::new(503).log(format!("database: {error}"))
 }
@@ -263,7 +263,7 @@ impl Profile {
             ControlFlow::Continue(req) => req,
             ControlFlow::Break(finished) => return Ok(ControlFlow::Break(finished)),
         };
-        let username = req.current_user().unwrap_or_default().to_owned();
+        let username = req.current_user().unwrap_or_default();
         match shared.accounts.find(&username).await.map_err(unavailable)? {
             Some(user) => Ok(ControlFlow::Continue((req, user))),
             None => Ok(ControlFlow::Break(req.redirect("/auth/login"))),
@@ -309,7 +309,7 @@ pub(crate) struct CaptchaImage;
 
 impl Page for CaptchaImage {
     async fn get(&self, mut req: Exchange, shared: &Shared) -> HandlerResult {
-        let (name, svg) = shared.accounts.issue_captcha().await.map_err(unavailable)?;
+        let (name, svg) = shared.accounts.draw_captcha().await.map_err(unavailable)?;
         req.set_signed(Cookie::new("captcha", name).http_only().same_site(SameSite::Lax))?;
         req.set_header("Content-Type", "image/svg+xml")?;
         req.set_header("Cache-Control", "no-store")?;
@@ -349,6 +349,19 @@ impl Page for Block {
         std::thread::sleep(demo_seconds(&req)?);
         req.set_header("Cache-Control", "no-store")?;
         Ok(req.finish("blocked; everybody noticed\n"))
+    }
+}
+
+/// Every other path.
+pub(crate) struct Nowhere;
+
+impl Page for Nowhere {
+    async fn get(&self, req: Exchange, _: &Shared) -> HandlerResult {
+        Ok(req.send_error(HttpError::new(404)))
+    }
+
+    async fn post(&self, req: Exchange, _: &Shared) -> HandlerResult {
+        Ok(req.send_error(HttpError::new(404)))
     }
 }
 

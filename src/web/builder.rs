@@ -86,6 +86,7 @@ impl ApplicationBuilder {
     }
 
     /// Checks everything: patterns, directories, templates.
+    #[track_caller]
     pub fn build(self) -> Result<Application, BuildError> {
         let Self { settings, routes, hosts, names, not_found } = self;
         Cookie::new(&settings.xsrf_cookie_name, "token").to_header().map_err(BuildError::Cookie)?;
@@ -138,12 +139,14 @@ fn open_files(settings: &Settings) -> Result<Option<FileRoot>, BuildError> {
     Ok(Some(files))
 }
 
+#[track_caller]
 fn static_routes(files: &FileRoot, settings: &Settings) -> Result<Vec<Route>, PatternError> {
     let prefix = regex::escape(&settings.static_url_prefix);
     let patterns = [format!("{prefix}(.*)"), r"/(favicon\.ico)".into(), r"/(robots\.txt)".into()];
+    let place = Location::caller();
     let route = |pattern: &String| {
         let handler = StaticFileHandler::new(files.clone());
-        let endpoint = Rc::new(Registered { handler, place: Location::caller() });
+        let endpoint = Rc::new(Registered { handler, place });
         Ok(Route { pattern: Pattern::new(pattern)?, endpoint })
     };
     patterns.iter().map(route).collect()

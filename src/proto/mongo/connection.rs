@@ -56,7 +56,7 @@ pub enum Send<'a> {
     Prompted,
     /// What the last [`Event::KeysNeeded`] asked for.
     Keys(&'a Keys),
-    /// A whole request, made by [`MessageWriter`](super::wire::MessageWriter); its number is
+    /// A whole request, made by [`MessageWriter`]; its number is
     /// filled in here. When its flags say that no reply will come, none is waited for.
     Request(Vec<u8>),
 }
