@@ -89,7 +89,7 @@ class Visitor {
     for (const { start, took, kind } of this.own) {
       const from = x(start), to = took === undefined ? width : x(start + took);
       shapes.push(element('rect', { x: from, y: 0, width: Math.max(1, to - from), height, class: 'own ' + kind }));
-      if (to < 0) continue;
+      if (to < 0 || to - from < 24) continue; // too narrow to be told from its neighbour
       const text = { x: Math.min(Math.max(from + 4, 4), width - 112), y: height - 2 };
       shapes.push(element('text', text, 'your request, ' + seconds(took ?? now - start)));
     }
