@@ -16,7 +16,7 @@ use super::pattern::PathArguments;
 use super::reply::Core;
 use super::settings::Settings;
 use super::site::Site;
-use crate::http::{HttpServer, Request, Responder, Service};
+use crate::http::{BodyPlan, HttpServer, Request, RequestHead, Responder, Service};
 
 /// A table of routes with everything the handlers share. Clones are handles to the same application.
 #[derive(Clone)]
@@ -104,6 +104,11 @@ impl Application {
 }
 
 impl Service for Application {
+    fn plan(&self, head: &RequestHead) -> BodyPlan {
+        let plan = self.site.has_plans.then(|| self.site.find(head).0.body_plan()).flatten();
+        plan.unwrap_or(BodyPlan::buffered())
+    }
+
     fn call(&self, request: Request, responder: Responder) {
         let (endpoint, arguments) = self.site.find(&request);
         let (arguments, fault) = match arguments {

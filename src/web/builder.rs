@@ -108,7 +108,7 @@ impl ApplicationBuilder {
         urls.add_functions(&mut templates);
         let mut headers = Headers::new();
         headers.set("Content-Type", "text/html; charset=UTF-8").expect("a good header");
-        let site = Site {
+        let mut site = Site {
             settings,
             templates,
             headers,
@@ -117,7 +117,10 @@ impl ApplicationBuilder {
             hosts: of_hosts,
             routes,
             not_found,
+            has_plans: false,
         };
+        let has_plans = site.endpoints().any(|endpoint| endpoint.body_plan().is_some());
+        site.has_plans = has_plans;
         Ok(Application { site: Rc::new(site) })
     }
 }

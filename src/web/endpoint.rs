@@ -13,9 +13,8 @@ use std::task::Poll;
 
 use super::error::{Error, HttpError};
 use super::exchange::Exchange;
-use super::faults::HandlerPanicked;
 use super::handler::{Finished, HandlerResult, RequestHandler};
-use crate::http::Headers;
+use crate::http::{BodyPlan, Headers};
 use crate::ioloop::{self, IoLoop, panic_message};
 
 /// [`RequestHandler`] without its type.
@@ -28,6 +27,8 @@ pub(super) trait Endpoint {
     fn current_user(&self, req: &Exchange) -> Option<String>;
     fn on_finish(&self, req: &Exchange);
     fn compute_etag(&self, body: &[u8]) -> Option<String>;
+    /// How the body of a request shall come, if it shall not come as usual.
+    fn body_plan(&self) -> Option<BodyPlan>;
     /// The handler's type, and the line that gave it its route.
     fn origin(&self) -> (&'static str, &'static Location<'static>);
 }
@@ -73,6 +74,14 @@ impl<H: RequestHandler> Endpoint for Registered<H> {
         self.handler.compute_etag(body)
     }
 
+    fn body_plan(&self) -> Option<BodyPlan> {
+        let plan = if H::STREAM_REQUEST_BODY { BodyPlan::streamed() } else { BodyPlan::buffered() };
+        match H::BODY_BYTES_MAX {
+            Some(limit) => Some(plan.limit(limit)),
+            None => H::STREAM_REQUEST_BODY.then_some(plan),
+        }
+    }
+
     fn origin(&self) -> (&'static str, &'static Location<'static>) {
         (std::any::type_name::<H>(), self.place)
     }
@@ -87,7 +96,7 @@ impl<H: RequestHandler> Registered<H> {
             ioloop::describe(self.place, || core.request_line());
             let step = AssertUnwindSafe(|| steps.as_mut().poll(context));
             catch_unwind(step).unwrap_or_else(|payload| {
-                Poll::Ready(Err(HandlerPanicked(panic_message(&*payload)).into()))
+                Poll::Ready(Err(Error::panicked(panic_message(&*payload), self.place)))
             })
         })
         .await;

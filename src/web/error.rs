@@ -8,7 +8,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::panic::Location;
 
-use super::faults::{ArgumentError, MultipartError, XsrfError};
+use super::faults::{ArgumentError, HandlerPanicked, MultipartError, XsrfError};
 use crate::http::Status;
 
 /// What a handler fails with. `?` makes one of any error: [`HttpError`] chooses its status, a bad argument
@@ -19,6 +19,11 @@ pub struct Error {
 }
 
 impl Error {
+    /// A panic has no line of its own left; the route's line leads to the handler.
+    pub(super) fn panicked(message: String, place: &'static Location<'static>) -> Self {
+        Self { cause: Box::new(HandlerPanicked(message)), place }
+    }
+
     /// The status the client gets.
     pub fn status(&self) -> u16 {
         if let Some(error) = self.downcast_ref::<HttpError>() {

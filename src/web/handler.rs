@@ -57,6 +57,14 @@ pub type Prepared = Result<ControlFlow<Finished, Exchange>, Error>;
 /// ```
 #[expect(async_fn_in_trait, reason = "one loop, one thread: no future here needs to be `Send`")]
 pub trait RequestHandler: 'static {
+    /// Set it to be called as soon as the head of a request is there, and to read its body with
+    /// [`Exchange::body_stream`] piece by piece (Tornado's `stream_request_body`, T184). Then there are
+    /// no form fields, and an XSRF token can only come in a header.
+    const STREAM_REQUEST_BODY: bool = false;
+
+    /// Another limit for the body than the server's.
+    const BODY_BYTES_MAX: Option<u64> = None;
+
     /// `GET`
     async fn get(&self, req: Exchange) -> HandlerResult {
         unimplemented_method(req)

@@ -19,7 +19,7 @@ use super::settings::Settings;
 use super::signed::{DEFAULT_MAX_AGE, decode_signed_value};
 use super::xsrf::XsrfToken;
 use super::{Cookie, SameSite};
-use crate::http::Request;
+use crate::http::{BodyStream, Request};
 use crate::ioloop::IoLoop;
 
 impl Exchange {
@@ -60,8 +60,7 @@ impl Exchange {
 
     /// The whole URL as the client sees it.
     pub fn full_url(&self) -> String {
-        let request = &self.core.request;
-        format!("{}://{}{}", request.protocol(), request.host(), request.target())
+        self.core.request.full_url()
     }
 
     /// A header of the request, if it is there and is text.
@@ -72,6 +71,12 @@ impl Exchange {
     /// The body as it was sent.
     pub fn body(&self) -> &[u8] {
         self.core.request.body()
+    }
+
+    /// The body piece by piece, once, for a handler with
+    /// [`STREAM_REQUEST_BODY`](super::RequestHandler::STREAM_REQUEST_BODY).
+    pub fn body_stream(&mut self) -> Option<BodyStream> {
+        self.core.body_stream.take()
     }
 
     /// The body as JSON; anything else is a 400.

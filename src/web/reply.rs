@@ -33,6 +33,7 @@ pub(super) struct Core {
     pub(super) site: Rc<Site>,
     pub(super) endpoint: Rc<dyn Endpoint>,
     pub(super) request: http::Request,
+    pub(super) body_stream: RefCell<Option<http::BodyStream>>,
     pub(super) path_arguments: PathArguments,
     pub(super) known: Known,
     pub(super) responder: http::Responder,
@@ -91,9 +92,10 @@ impl Core {
         site: Rc<Site>,
         endpoint: Rc<dyn Endpoint>,
         path_arguments: PathArguments,
-        request: http::Request,
+        mut request: http::Request,
         responder: http::Responder,
     ) -> Rc<Self> {
+        let body_stream = RefCell::new(request.body_stream());
         let mut headers = site.headers.clone();
         endpoint.set_default_headers(&mut headers);
         let reply = Reply {
@@ -110,7 +112,17 @@ impl Core {
         };
         let started = IoLoop::current().now();
         let (known, reply) = (Known::default(), RefCell::new(reply));
-        Rc::new(Self { site, endpoint, request, path_arguments, known, responder, reply, started })
+        Rc::new(Self {
+            site,
+            endpoint,
+            request,
+            body_stream,
+            path_arguments,
+            known,
+            responder,
+            reply,
+            started,
+        })
     }
 
     /// Sets a cookie; a second one of the same name replaces the first.

@@ -12,6 +12,9 @@ use super::reply::{Core, Phase};
 
 /// Finishes a detached response. Clones finish the same response; the first one wins.
 ///
+/// A responder keeps its handler alive. If the handler keeps the responder, as here, somebody must take it
+/// out again: who finishes the response, or [`on_connection_close`](Self::on_connection_close).
+///
 /// ```
 /// use std::cell::RefCell;
 /// use squall::web::{Exchange, HandlerResult, RequestHandler, Responder};

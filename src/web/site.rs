@@ -19,7 +19,7 @@ use super::settings::Settings;
 use super::signed::CookieSecret;
 use super::static_files::{FileRoot, normalize};
 use super::template::Templates;
-use crate::http::{Headers, Request};
+use crate::http::{Headers, RequestHead};
 use crate::ioloop::IoLoop;
 
 /// What an application is made of.
@@ -34,6 +34,8 @@ pub(super) struct Site {
     pub(super) hosts: Vec<(Pattern, Vec<Route>)>,
     pub(super) routes: Vec<Route>,
     pub(super) not_found: Rc<dyn Endpoint>,
+    /// Some handler has a plan of its own for bodies: then each head is routed before its body comes.
+    pub(super) has_plans: bool,
 }
 
 /// How URLs are made; the template engine wants it shareable between threads.
@@ -54,7 +56,7 @@ impl Site {
     /// every host, then those of the default host (unless a proxy named the client).
     pub(super) fn find(
         &self,
-        request: &Request,
+        request: &RequestHead,
     ) -> (Rc<dyn Endpoint>, Result<PathArguments, ArgumentError>) {
         let path = request.path();
         let of_host = |name: &str| {
@@ -71,6 +73,13 @@ impl Site {
             .or_else(|| self.routes.iter().find_map(|route| route.matches(path)))
             .or_else(by_default)
             .unwrap_or_else(|| (Rc::clone(&self.not_found), Ok(PathArguments::default())))
+    }
+
+    /// Everything that may answer.
+    pub(super) fn endpoints(&self) -> impl Iterator<Item = &Rc<dyn Endpoint>> {
+        let of_hosts = self.hosts.iter().flat_map(|(_, routes)| routes);
+        let of_routes = of_hosts.chain(&self.routes).map(|route| &route.endpoint);
+        of_routes.chain([&self.not_found])
     }
 
     pub(super) fn cookie_secret(&self) -> Result<&CookieSecret, MissingSetting> {

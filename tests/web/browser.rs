@@ -71,6 +71,11 @@ pub(crate) fn visit<F: Future<Output = ()> + 'static>(
 impl Browser {
     pub(crate) fn new(app: Application) -> Self {
         let server = app.listen(0).expect("a free port");
+        Self::to(app, server)
+    }
+
+    /// A visitor of a server of the test's own.
+    pub(crate) fn to(app: Application, server: HttpServer) -> Self {
         let port = server.addresses()[0].socket_addr().expect("TCP").port();
         Self {
             server,
@@ -128,6 +133,12 @@ impl Browser {
         request.extend(["\r\n", body]);
         let stream = self.stream().await;
         stream.write(request).await.expect("the server reads");
+    }
+
+    /// Sends a part of a body.
+    pub(crate) async fn send_bytes(&self, bytes: &str) {
+        let stream = self.stream().await;
+        stream.write(bytes).await.expect("the server reads");
     }
 
     fn cookie_line(&self) -> String {
@@ -190,6 +201,9 @@ impl Browser {
             return stream.clone();
         }
         let stream = IoStream::connect(self.address).await.expect("a connection");
+        // The kernel would hold a second small packet back for real milliseconds, and virtual time
+        // would not wait for it.
+        stream.set_nodelay(true).expect("a TCP socket");
         *self.stream.borrow_mut() = Some(stream.clone());
         stream
     }

@@ -102,7 +102,10 @@ fn the_log_says_more_than_the_page() {
                 "io",
                 "uncaught error in GET /fail/io (127.0.0.1): disk on fire (at tests/web/errors.rs:",
             ),
-            ("panic", "uncaught error in GET /fail/panic (127.0.0.1): the handler panicked: a bug"),
+            (
+                "panic",
+                "uncaught error in GET /fail/panic (127.0.0.1): the handler panicked: a bug (at tests/web/errors.rs:",
+            ),
             ("spoken", ""),
         ] {
             let status = browser.get(&format!("/fail/{path}")).await.status;

@@ -312,6 +312,48 @@ fn responses_in_pieces() {
     });
 }
 
+/// Answers at once, later, never, or in a callback.
+struct Everything(Rc<()>, Rc<RefCell<Vec<Responder>>>);
+
+impl RequestHandler for Everything {
+    async fn get(&self, req: Exchange) -> HandlerResult {
+        let held = Rc::clone(&self.0);
+        match req.path() {
+            "/later" => sleep(Duration::from_secs(1)).await,
+            "/never" => sleep(Duration::from_secs(1_000_000)).await,
+            "/kept" => {
+                let (responder, finished) = req.detach();
+                responder.on_connection_close(move || drop(held));
+                self.1.borrow_mut().push(responder);
+                return Ok(finished);
+            }
+            _ => {}
+        }
+        Ok(req.finish(()))
+    }
+}
+
+// Once the loop is gone nothing is left of a handler, whatever state its requests were in.
+#[test]
+fn nothing_is_left_behind() {
+    let alive = Rc::new(());
+    let weak = Rc::downgrade(&alive);
+    let shelf: Rc<RefCell<Vec<Responder>>> = Rc::default();
+    let app = Application::new().route("/.*", Everything(alive, Rc::clone(&shelf)));
+    visit(app, |browser| async move {
+        for _ in 0..1000 {
+            browser.get("/").await;
+        }
+        browser.get("/later").await;
+        browser.send("GET", "/never", &[], "").await;
+        let other = browser.another();
+        other.send("GET", "/kept", &[], "").await;
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(shelf.take().len(), 1); // what a handler keeps, somebody must let go
+    });
+    assert!(weak.upgrade().is_none());
+}
+
 /// Notes what happens to it.
 struct Hooks(Rc<RefCell<Vec<String>>>);
 

@@ -15,4 +15,5 @@ mod flow;
 mod folder;
 mod forms;
 mod routing;
+mod uploads;
 mod visitors;
