@@ -172,6 +172,33 @@ fn m023_drop_is_close() {
     });
 }
 
+/// Closed in the middle of a handshake, whoever it was for.
+#[test]
+fn m023_close_during_a_handshake() {
+    virtually(|| async {
+        for greeted in [0, 1] {
+            let fake = Fake::start_raw(move |seen| match seen.name() {
+                "isMaster" if seen.connection < greeted => Answer::Say(super::fake::hello()),
+                _ => Answer::Silence,
+            });
+            let client = fake.client("");
+            let io_loop = IoLoop::current();
+            let all = [1, 2].map(|_| {
+                let db = client.database("db");
+                io_loop.spawn(async move { db.run_command(doc! { "ping": 1 }).await })
+            });
+            squall::coroutine::sleep(Duration::from_millis(100)).await;
+            assert_eq!(fake.open(), greeted + 1);
+            client.close();
+            squall::coroutine::sleep(Duration::from_millis(100)).await;
+            assert_eq!(fake.open(), 0);
+            for one in all {
+                assert!(matches!(one.await.unwrap(), Err(Error::Closed)));
+            }
+        }
+    });
+}
+
 /// M020: a client belongs to the loop that used it first.
 #[test]
 fn m020_the_wrong_loop() {

@@ -92,6 +92,33 @@ fn m079_dropped_while_connecting() {
     });
 }
 
+/// For those who went away no connection is made.
+#[test]
+fn m079_nothing_is_done_for_those_who_left() {
+    virtually(|| async {
+        let fake = Fake::start_raw(|seen| match seen.name() {
+            "isMaster" => Answer::Late(Duration::from_millis(20), super::fake::hello()),
+            _ => Answer::Late(Duration::from_millis(500), doc! { "you": "first" }),
+        });
+        let client = fake.client("?maxConnecting=1");
+        let db = client.database("db");
+        let io_loop = IoLoop::current();
+        let first = db.clone();
+        let first = io_loop.spawn(async move { who(&first, "first").await });
+        sleep(Duration::from_millis(100)).await;
+        let others = (0..8).map(|_| {
+            let db = db.clone();
+            io_loop.spawn(async move { who(&db, "other").await })
+        });
+        let others = others.collect::<Vec<_>>();
+        sleep(Duration::from_millis(1)).await;
+        others.iter().for_each(|other| assert!(other.cancel()));
+        first.await.unwrap();
+        assert_eq!(fake.connections(), 2, "the first one's, and one that was being made");
+        assert_eq!(fake.commands(), ["who"]);
+    });
+}
+
 /// Granted a connection in the same turn in which it is dropped: the connection is not lost.
 #[test]
 fn m079_dropped_when_granted() {
