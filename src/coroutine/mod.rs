@@ -116,17 +116,27 @@ impl IoLoop {
         coroutine: impl std::future::Future<Output = T> + 'static,
         limit: Option<Duration>,
     ) -> Result<T, RunSyncError> {
+        // While this has an owner, somebody waits here. What is left in the queues of a run that
+        // ended otherwise must neither begin the work nor stop the next run.
+        let waiting = Rc::new(());
         let timed_out = Rc::new(std::cell::Cell::new(false));
         let outcome = Rc::new(std::cell::RefCell::new(None));
-        let (loop_in, out) = (self.clone(), Rc::clone(&outcome));
+        let (loop_in, out, wanted) = (self.clone(), Rc::clone(&outcome), Rc::downgrade(&waiting));
         let place = Location::caller();
         self.add_callback_at(
             place,
             Box::new(move || {
+                if wanted.strong_count() == 0 {
+                    return;
+                }
                 // Spawned from inside, so that the loop is current in the very first step.
                 let future = loop_in.spawn_outcome(place, async { Ok(coroutine.await) });
                 let stop = loop_in.clone();
-                future.add_done_callback(move |_| stop.stop());
+                future.add_done_callback(move |_| {
+                    if wanted.strong_count() > 0 {
+                        stop.stop();
+                    }
+                });
                 *out.borrow_mut() = Some(future);
             }),
         );
@@ -138,6 +148,7 @@ impl IoLoop {
             })
         });
         let ran = self.start();
+        drop(waiting);
         if let Some(timeout) = timeout {
             self.remove_timeout(timeout);
         }
