@@ -229,38 +229,33 @@ impl Core {
     fn send_whole(&self, chunk: Chunk<'_>) -> Result<(), Error> {
         let (is_json, bytes) = (chunk.is_json(), chunk.into_bytes()?);
         self.flush_flash();
-        let mut reply = self.reply.borrow_mut();
+        let (mut status, mut headers, mut written) = self.reply.borrow_mut().take_whole();
         if is_json {
-            reply.headers.set("Content-Type", "application/json; charset=UTF-8")?;
+            headers.set("Content-Type", "application/json; charset=UTF-8")?;
         }
-        let mut written = std::mem::take(&mut reply.body);
         let mut body = &bytes[..];
         if !written.is_empty() {
             written.extend_from_slice(body);
             body = &written;
         }
-        if self.is_unchanged(reply.status, &mut reply.headers, body) {
-            reply.status = 304;
-            reply.reason.clear();
+        if self.is_unchanged(status, &mut headers, body) {
+            status = 304;
         }
-        if matches!(reply.status, 100..=199 | 204 | 304) {
+        if matches!(status, 100..=199 | 204 | 304) {
             body = b"";
-            reply.headers.remove("Content-Type");
-            reply.headers.remove("Content-Language");
-            reply.headers.remove("Content-Length");
+            for name in ["Content-Type", "Content-Language", "Content-Length"] {
+                headers.remove(name);
+            }
         }
         let compressed;
         if self.site.settings.compress_response
             && let Some(compressor) =
-                Compressor::wanted(&self.request, &mut reply.headers, Some(body.len()))
+                Compressor::wanted(&self.request, &mut headers, Some(body.len()))
         {
             compressed = compressor.finish(body);
             body = &compressed;
         }
-        reply.add_cookies();
-        reply.phase = Phase::Finished;
-        let (status, reason, headers) = reply.take_head();
-        drop(reply); // the transport may call back into the handler's code
+        let (status, reason, headers) = self.reply.borrow_mut().close(status, headers);
         self.responder.send(status, &reason, &headers, body);
         Ok(())
     }
@@ -355,6 +350,22 @@ impl Core {
 }
 
 impl Reply {
+    /// Takes what there is, so that nothing is borrowed while the handler is asked for its `ETag`.
+    fn take_whole(&mut self) -> (u16, Headers, Vec<u8>) {
+        (self.status, std::mem::take(&mut self.headers), std::mem::take(&mut self.body))
+    }
+
+    /// The head of a whole response; afterwards nothing can be changed.
+    fn close(&mut self, status: u16, headers: Headers) -> (Status, String, Headers) {
+        if self.status != status {
+            self.reason.clear();
+        }
+        (self.status, self.headers) = (status, headers);
+        self.add_cookies();
+        self.phase = Phase::Finished;
+        self.take_head()
+    }
+
     /// What the transport needs; the status stays for the log.
     fn take_head(&mut self) -> (Status, String, Headers) {
         let status = Status::new(self.status).unwrap_or(Status::INTERNAL_SERVER_ERROR);
