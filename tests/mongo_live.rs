@@ -4,6 +4,7 @@
 //! access control. Without the variable every test says loudly that it proved nothing. Each test
 //! has a database of its own and drops it, so several may run at once.
 
+#![cfg(feature = "mongo")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod support;
@@ -285,6 +286,7 @@ fn s028_unique_index() {
         assert_eq!(users.drop_index("see").await.unwrap_err().code(), Some(27));
         users.drop_indexes().await?;
         assert_eq!(names(users.list_indexes().await?), ["_id_"]);
+        assert_eq!(users.index_information().await?.into_keys().collect::<Vec<_>>(), ["_id_"]);
         assert!(db.collection("missing").list_indexes().await?.is_empty());
         Ok(())
     });
@@ -330,8 +332,10 @@ fn m041_collections_and_databases() {
         let taken = three.rename("one", false).await.unwrap_err();
         assert_eq!(taken.code(), Some(48));
         three.rename("one", true).await?;
+        assert_eq!(db.collection("one").options().await?, Some(doc! {}));
         db.drop_collection("one").await?;
         db.drop_collection("one").await?;
+        assert_eq!(db.collection("one").options().await?, None);
         assert!(db.list_collection_names().await?.is_empty());
         db.collection("x").insert_one(doc! {}).await?;
         let name = db.name().to_owned();
