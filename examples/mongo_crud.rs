@@ -1,37 +1,35 @@
 //! A document's life: made, found, changed, counted and deleted, on the loop and without a thread.
 //!
-//! Run it with `cargo run --example mongo_crud`, or with a connection string behind it; it asks
-//! `MONGODB_URI` next and then tries this machine. `bash tests/mongod.sh start-standalone 27017`
-//! starts a server. Read next: `src/mongo/mod.rs`.
+//! Run it with `cargo run --example mongo_crud`: it brings a small store of its own. With a
+//! connection string behind it, or in `MONGODB_URI`, it asks a MongoDB instead, such as the one of
+//! `bash tests/mongod.sh start-standalone 27017`. Read next: `src/mongo/mod.rs`.
 #![allow(clippy::print_stdout, reason = "an example speaks to its reader")]
 
 use bson::doc;
 use squall::coroutine::join_all;
 use squall::ioloop::IoLoop;
+use squall::mongo::embedded::Server;
 use squall::mongo::{Error, Event, FindOneAndOptions, Index, MongoClient};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let named = std::env::args().nth(1).or_else(|| std::env::var("MONGODB_URI").ok());
-    let here = "mongodb://127.0.0.1/?serverSelectionTimeoutMS=2000";
-    let client = MongoClient::new(named.as_deref().unwrap_or(here))?; // nothing is sent yet
-    println!("using {}", client.address());
-    client.on_event(|event| {
-        if let Event::CommandSucceeded { name, took, .. } = event {
-            println!("    {name} took {took:?}");
-        }
-    });
-    let outcome = IoLoop::new()?.run_sync(async move {
-        let outcome = tour(&client).await;
+    IoLoop::new()?.run_sync(async move {
+        let store = Server::memory();
+        let uri = match named {
+            Some(uri) => uri,
+            None => format!("mongodb://{}", store.listen(0)?),
+        };
+        let client = MongoClient::new(&uri)?; // nothing is sent yet
+        println!("using {}", client.address());
+        client.on_event(|event| {
+            if let Event::CommandSucceeded { name, took, .. } = event {
+                println!("    {name} took {took:?}");
+            }
+        });
+        tour(&client).await?;
         client.close();
-        outcome
-    })?;
-    match outcome {
-        Err(error @ Error::ServerSelection { .. }) if named.is_none() => {
-            println!("{error}\nstart a server, or name one: mongo_crud mongodb://host:port");
-            Ok(())
-        }
-        outcome => Ok(outcome?),
-    }
+        Ok(())
+    })?
 }
 
 async fn tour(client: &MongoClient) -> Result<(), Error> {
