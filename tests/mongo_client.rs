@@ -4,6 +4,7 @@
 //! of waiting takes milliseconds, and each run is the same. What needs no clock runs on every
 //! backend. A real server is asked in `mongo_live.rs`.
 
+#![cfg(feature = "mongo")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod support;

@@ -2,6 +2,7 @@
 //!
 //! Every message goes in whole and byte by byte. Nothing here opens a socket or looks at a clock.
 //! The published specification tests are in `mongo_spec.rs`.
+#![cfg(feature = "mongo")]
 #![allow(
     clippy::unwrap_used,
     clippy::disallowed_methods,
@@ -10,6 +11,7 @@
 
 mod proto_mongo {
     mod connection;
+    mod fuzz;
     mod pool;
     mod scram;
     mod shape;

@@ -19,6 +19,7 @@ use super::operation::{Request, command_document};
 use super::{Database, Error};
 use crate::log::{self, Level};
 use crate::net::Network;
+use crate::proto::mongo::concern::Concerns;
 use crate::proto::mongo::settings::Settings;
 use crate::proto::mongo::shape::decode;
 use crate::proto::mongo::uri::{Host, Uri};
@@ -46,6 +47,7 @@ pub struct MongoClient {
 struct Inner {
     engine: Rc<Engine>,
     ids: OnceCell<ObjectIds>,
+    concerns: Rc<Concerns>,
 }
 
 impl MongoClient {
@@ -68,7 +70,9 @@ impl MongoClient {
             let host = &settings.host;
             log::general(Level::Warning, &format!("mongo: {host} is reached without TLS"));
         }
-        Self { inner: Rc::new(Inner { engine: Engine::new(settings), ids: OnceCell::new() }) }
+        let concerns = Rc::new(settings.concerns.clone());
+        let engine = Engine::new(settings);
+        Self { inner: Rc::new(Inner { engine, ids: OnceCell::new(), concerns }) }
     }
 
     /// Connects through another network: for tests, and for those who know better.
@@ -111,6 +115,11 @@ impl MongoClient {
         documents(reply.body(), "databases")?.map(|one| decode(one).map_err(Error::from)).collect()
     }
 
+    /// Drops a database with everything in it.
+    pub async fn drop_database(&self, name: &str) -> Result<(), Error> {
+        self.database(name).drop().await
+    }
+
     /// What the server says of its version and build.
     pub async fn server_info(&self) -> Result<Document, Error> {
         self.database("admin").run_command(bson::doc! { "buildInfo": 1 }).await
@@ -144,6 +153,10 @@ impl MongoClient {
 
     pub(super) fn engine(&self) -> &Rc<Engine> {
         &self.inner.engine
+    }
+
+    pub(super) fn concerns(&self) -> &Rc<Concerns> {
+        &self.inner.concerns
     }
 
     /// A new object id.

@@ -15,6 +15,7 @@ use super::batch::Batch;
 use super::engine::{Engine, Server};
 use super::operation::{Request, append_read_preference, command_document, raw};
 use super::{Database, Error, MongoClient};
+use crate::proto::mongo::concern::Concerns;
 use crate::proto::mongo::shape::decode;
 
 /// What a cursor goes over.
@@ -68,6 +69,7 @@ pub struct Cursor {
     client: MongoClient,
     database: Rc<str>,
     collection: Rc<str>,
+    concerns: Rc<Concerns>,
     source: Source,
     options: Options,
     state: State,
@@ -77,11 +79,17 @@ pub struct Cursor {
 }
 
 impl Cursor {
-    pub(super) fn new(database: &Database, collection: &Rc<str>, source: Source) -> Self {
+    pub(super) fn new(
+        database: &Database,
+        collection: &Rc<str>,
+        concerns: &Rc<Concerns>,
+        source: Source,
+    ) -> Self {
         Self {
             client: database.client().clone(),
             database: Rc::clone(database.shared_name()),
             collection: Rc::clone(collection),
+            concerns: Rc::clone(concerns),
             source,
             options: Options::default(),
             state: State::Fresh,
@@ -281,15 +289,14 @@ impl Cursor {
         if let Some(time) = max_time {
             body.append(cstr!("maxTimeMS"), i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
         }
-        let settings = self.client.settings();
         if matches!(self.source, Source::Find { .. } | Source::Aggregate { .. }) {
             append_document(
                 &mut body,
                 cstr!("readConcern"),
-                settings.read_concern.to_document().as_ref(),
+                self.concerns.read_concern.to_document().as_ref(),
             )?;
         }
-        append_read_preference(&mut body, &settings.read_preference, server)?;
+        append_read_preference(&mut body, &self.concerns.read_preference, server)?;
         Ok((name, body))
     }
 
@@ -356,7 +363,7 @@ impl Drop for Cursor {
         let (State::Open { id, collection } | State::Interrupted { id, collection }) = state else {
             return;
         };
-        let Ok(io_loop) = self.client.engine().home() else { return };
+        let Some(io_loop) = self.client.engine().open_home() else { return };
         let (client, database) = (self.client.clone(), Rc::clone(&self.database));
         let home = io_loop.clone();
         // In a later turn: whoever drops a cursor does not expect anything to happen inside.

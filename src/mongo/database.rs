@@ -11,6 +11,7 @@ use bson::{Document, RawDocumentBuf, doc};
 use super::cursor::Source;
 use super::operation::{Request, raw};
 use super::{Collection, Cursor, Error, MongoClient};
+use crate::proto::mongo::concern::Concerns;
 use crate::proto::mongo::error::NAMESPACE_NOT_FOUND;
 use crate::proto::mongo::shape::decode;
 
@@ -19,11 +20,23 @@ use crate::proto::mongo::shape::decode;
 pub struct Database {
     client: MongoClient,
     name: Rc<str>,
+    concerns: Rc<Concerns>,
 }
 
 impl Database {
     pub(super) fn new(client: &MongoClient, name: &str) -> Self {
-        Self { client: client.clone(), name: name.into() }
+        let concerns = Rc::clone(client.concerns());
+        Self { client: client.clone(), name: name.into(), concerns }
+    }
+
+    /// The same database with other concerns (M042); its collections inherit them.
+    #[must_use]
+    pub fn with_options(&self, concerns: Concerns) -> Self {
+        Self { concerns: Rc::new(concerns), ..self.clone() }
+    }
+
+    pub(super) fn concerns(&self) -> &Rc<Concerns> {
+        &self.concerns
     }
 
     /// Its name.
@@ -75,7 +88,7 @@ impl Database {
     }
 
     fn collections(&self, names_only: bool) -> Cursor {
-        Cursor::new(self, &Rc::from(""), Source::ListCollections { names_only })
+        Cursor::new(self, &Rc::from(""), &self.concerns, Source::ListCollections { names_only })
     }
 
     /// The names of the collections.

@@ -185,10 +185,21 @@ fn chain(f: &mut fmt::Formatter<'_>, error: &dyn std::error::Error) -> fmt::Resu
 impl fmt::Display for ConnectFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Transport(error) => error.fmt(f),
-            Self::Stream(error) => error.fmt(f),
+            // The kernel's own words are the shortest, and the host is named already.
+            Self::Transport(error) => match &**error {
+                ConnectError::Connect { cause, .. } => stream_cause(f, cause),
+                error => error.fmt(f),
+            },
+            Self::Stream(error) => stream_cause(f, error),
             Self::Handshake(error) => chain(f, error),
         }
+    }
+}
+
+fn stream_cause(f: &mut fmt::Formatter<'_>, error: &StreamError) -> fmt::Result {
+    match error.real_error() {
+        Some(cause) => write!(f, "{cause}"),
+        None => write!(f, "{error}"),
     }
 }
 

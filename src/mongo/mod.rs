@@ -49,3 +49,6 @@ pub use self::cursor::Cursor;
 pub use self::database::Database;
 pub use self::error::{ConnectFault, Error, WriteFailure};
 pub use self::event::Event;
+pub use crate::proto::mongo::concern::{
+    Acknowledgement, Concerns, ReadConcern, ReadMode, ReadPreference, WriteConcern,
+};

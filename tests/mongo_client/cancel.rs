@@ -112,7 +112,7 @@ fn m079_nothing_is_done_for_those_who_left() {
         });
         let others = others.collect::<Vec<_>>();
         sleep(Duration::from_millis(1)).await;
-        others.iter().for_each(|other| assert!(other.cancel()));
+        assert!(others.iter().all(squall::future::Future::cancel));
         first.await.unwrap();
         assert_eq!(fake.connections(), 2, "the first one's, and one that was being made");
         assert_eq!(fake.commands(), ["who"]);

@@ -1,7 +1,7 @@
 //! What is sent for a write, how batches are cut, and how their errors come back.
 
 use bson::{Bson, Document, doc};
-use squall::mongo::{Error, Index, InsertManyOptions};
+use squall::mongo::{Acknowledgement, Concerns, Error, Index, InsertManyOptions, WriteConcern};
 use squall::proto::mongo::wire::Flags;
 
 use super::fake::{Answer, Fake, cursor, everywhere, hello};
@@ -143,6 +143,30 @@ fn unacknowledged_writes() {
         assert!(!seen[4].flags.contains(Flags::MORE_TO_COME));
         assert!(!seen[4].command.contains_key("writeConcern"), "a plain command inherits none");
         assert_eq!(fake.connections(), 1);
+    });
+}
+
+/// M042, M059: a collection may be more or less careful than its client.
+#[test]
+fn m059_other_concerns() {
+    everywhere(|| async {
+        let fake = Fake::start(|_| Answer::Say(doc! { "n": 1 }));
+        let client = fake.client("?w=0");
+        let majority = WriteConcern {
+            w: Some(Acknowledgement::Name("majority".to_owned())),
+            ..WriteConcern::default()
+        };
+        let careful = Concerns { write_concern: majority, ..Concerns::default() };
+        let db = client.database("db");
+        let careless = db.collection("c");
+        for items in
+            [careless.with_options(careful.clone()), db.with_options(careful).collection("c")]
+        {
+            assert!(items.insert_one(doc! {}).await.unwrap().acknowledged);
+            let sent = fake.seen().pop().unwrap().command;
+            assert_eq!(*sent.get_document("writeConcern").unwrap(), doc! { "w": "majority" });
+        }
+        assert!(!careless.insert_one(doc! {}).await.unwrap().acknowledged);
     });
 }
 

@@ -99,8 +99,8 @@ fn settings_of_a_client() {
     assert_eq!(full.socket_timeout, Some(Duration::from_millis(200)));
     assert_eq!(full.server_selection_timeout, Duration::from_millis(300));
     assert_eq!((full.app_name.as_deref(), full.database.as_deref()), (Some("till"), Some("shop")));
-    assert_eq!(full.write_concern.to_document(), Some(bson::doc! { "w": 2, "j": true }));
-    assert_eq!(full.read_concern.to_document(), Some(bson::doc! { "level": "local" }));
+    assert_eq!(full.concerns.write_concern.to_document(), Some(bson::doc! { "w": 2, "j": true }));
+    assert_eq!(full.concerns.read_concern.to_document(), Some(bson::doc! { "level": "local" }));
     assert!(full.warnings.is_empty(), "{:?}", full.warnings);
     assert_eq!(settings("mongodb://h/?maxPoolSize=0").pool.size_max, usize::MAX);
     assert_eq!(settings("mongodb://h/?compressors=zlib").warnings.len(), 1);

@@ -2,6 +2,8 @@
 //!
 //! Owns the description of an index and its default name. Read next: `mod.rs`.
 
+use std::collections::BTreeMap;
+
 use bson::raw::cstr;
 use bson::{Bson, Document, RawArrayBuf, RawDocumentBuf};
 
@@ -136,6 +138,12 @@ impl Collection {
             }
             list => list,
         }
+    }
+
+    /// The same by name.
+    pub async fn index_information(&self) -> Result<BTreeMap<String, Document>, Error> {
+        let name = |index: &Document| index.get_str("name").unwrap_or_default().to_owned();
+        Ok(self.list_indexes().await?.into_iter().map(|index| (name(&index), index)).collect())
     }
 
     /// Drops the index with this name; an error if there is none.

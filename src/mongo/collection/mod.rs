@@ -1,9 +1,7 @@
 //! A collection: reading here, writing in `write.rs`, find-and-modify in `find_one_and.rs`,
 //! indexes in `indexes.rs`.
 //!
-//! Owns the names and what reading needs. Every operation is an `async fn`, so nothing happens
-//! before it is awaited (S121). Motor's old `insert`, `save`, `update`, `remove` and `count` are
-//! `insert_one`, `replace_one` with `upsert`, `update_one`, `delete_one` and `count_documents`.
+//! Owns the names and what reading needs; it is a handle and keeps nothing else.
 
 mod find_one_and;
 mod indexes;
@@ -28,11 +26,15 @@ use super::database::missing_is_fine;
 use super::engine::Engine;
 use super::operation::{Request, append_read_preference, command_document, raw};
 use super::{Cursor, Database, Error};
+use crate::proto::mongo::concern::Concerns;
 use crate::proto::mongo::connection::Reply;
 use crate::proto::mongo::error::{NAMESPACE_NOT_FOUND, number};
 use crate::proto::mongo::shape::decode;
 
 /// Which documents are meant: a query, or simply an `_id` (M051).
+///
+/// Put what a visitor typed into it as a string, never as a document: `{"$ne": ""}` is a fine
+/// password for a login that builds its filter from raw JSON (HAZ33).
 #[derive(Clone, Debug, Default)]
 pub struct Filter(Document);
 
@@ -49,15 +51,28 @@ impl From<ObjectId> for Filter {
 }
 
 /// A handle to one collection. Making it sends nothing; cloning it is cheap.
+///
+/// Every operation is an `async fn`, so nothing happens before it is awaited (S121). Motor's old
+/// `insert`, `save`, `update`, `remove` and `count` are [`insert_one`](Self::insert_one),
+/// [`replace_one_with`](Self::replace_one_with) and `upsert`, [`update_one`](Self::update_one),
+/// [`delete_one`](Self::delete_one) and [`count_documents`](Self::count_documents) (M055).
 #[derive(Clone)]
 pub struct Collection {
     database: Database,
     name: Rc<str>,
+    concerns: Rc<Concerns>,
 }
 
 impl Collection {
     pub(super) fn new(database: &Database, name: &str) -> Self {
-        Self { database: database.clone(), name: name.into() }
+        let concerns = Rc::clone(database.concerns());
+        Self { database: database.clone(), name: name.into(), concerns }
+    }
+
+    /// The same collection with other concerns (M059).
+    #[must_use]
+    pub fn with_options(&self, concerns: Concerns) -> Self {
+        Self { concerns: Rc::new(concerns), ..self.clone() }
     }
 
     /// Its name.
@@ -110,7 +125,8 @@ impl Collection {
     }
 
     fn cursor(&self, source: Source) -> Cursor {
-        Cursor::new(&self.database, &self.name, source).checked(self.checked_names())
+        Cursor::new(&self.database, &self.name, &self.concerns, source)
+            .checked(self.checked_names())
     }
 
     /// How many documents match, counted one by one (M055).
@@ -174,6 +190,18 @@ impl Collection {
         missing_is_fine(self.database.command("drop", body).await)
     }
 
+    /// The options it was created with; nothing if there is no such collection.
+    pub async fn options(&self) -> Result<Option<Document>, Error> {
+        self.checked_names()?;
+        let command = doc! { "listCollections": 1, "filter": { "name": &*self.name } };
+        let mut body = raw(&command)?;
+        body.append(cstr!("cursor"), RawDocumentBuf::new());
+        let request = Request::new("listCollections", self.database.name(), body);
+        let (mut batch, ..) = Batch::new(self.engine().ask(request).await?)?;
+        let Some(found) = batch.next()? else { return Ok(None) };
+        Ok(Some(found.get_document("options").map_or(Ok(Document::new()), decode)?))
+    }
+
     fn engine(&self) -> &Rc<Engine> {
         self.database.client().engine()
     }
@@ -181,12 +209,11 @@ impl Collection {
     /// A read: with the client's read concern and preference.
     async fn read(&self, name: &str, mut body: RawDocumentBuf) -> Result<Reply, Error> {
         self.checked_names()?;
-        let settings = self.engine().settings();
         let server = self.engine().select().await?;
-        if let Some(concern) = settings.read_concern.to_document() {
+        if let Some(concern) = self.concerns.read_concern.to_document() {
             body.append(cstr!("readConcern"), raw(&concern)?);
         }
-        append_read_preference(&mut body, &settings.read_preference, server)?;
+        append_read_preference(&mut body, &self.concerns.read_preference, server)?;
         self.engine().ask(Request::new(name, self.database.name(), body)).await
     }
 

@@ -166,7 +166,7 @@ impl Collection {
         while ids.len() < documents.len() {
             let first = ids.len();
             let body = self.insert_command(options)?;
-            let answered = self.engine().settings().write_concern.is_acknowledged();
+            let answered = self.concerns.write_concern.is_acknowledged();
             let mut filled = Ok(());
             let rest = &documents[first..];
             let fill = |out: &mut Vec<u8>| filled = self.fill_batch(out, rest, server, &mut ids);
@@ -382,7 +382,7 @@ impl Collection {
             _ => body.append(cstr!("delete"), self.name()),
         }
         self.append_write_concern(&mut body)?;
-        let answered = self.engine().settings().write_concern.is_acknowledged();
+        let answered = self.concerns.write_concern.is_acknowledged();
         let fill = |out: &mut Vec<u8>| out.extend_from_slice(statement.as_bytes());
         let (database, sequence) = (self.database.name(), (sequence, fill));
         let request = Request::with_sequence(name, database, body, answered, sequence);
@@ -396,7 +396,7 @@ impl Collection {
     }
 
     pub(super) fn append_write_concern(&self, body: &mut RawDocumentBuf) -> Result<(), Error> {
-        if let Some(concern) = self.engine().settings().write_concern.to_document() {
+        if let Some(concern) = self.concerns.write_concern.to_document() {
             body.append(cstr!("writeConcern"), raw(&concern)?);
         }
         Ok(())

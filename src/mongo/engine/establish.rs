@@ -117,7 +117,11 @@ impl Engine {
     /// help, so whoever waits is told at once.
     fn not_seen(self: &Rc<Self>, error: &Error) {
         let mut state = self.state.borrow_mut();
-        state.topology.check_failed(error.to_string());
+        let seen = match error {
+            Error::Connect { cause, .. } => cause.to_string(), // the host is named beside it
+            error => error.to_string(),
+        };
+        state.topology.check_failed(seen);
         let cleared = state.pool.state() == PoolState::Ready;
         if cleared {
             state.pool.clear();

@@ -121,6 +121,11 @@ impl Engine {
         if home.id() == current.id() { Ok(home) } else { Err(Error::WrongLoop) }
     }
 
+    /// The same for those who only tidy up: nothing if there is no loop to do it on.
+    pub(super) fn open_home(&self) -> Option<&IoLoop> {
+        self.home.get().filter(|home| !home.is_closed())
+    }
+
     /// Connections of every kind.
     pub(super) fn connections(&self) -> usize {
         self.state.borrow().pool.total()

@@ -11,6 +11,17 @@ use bson::{Bson, Document, doc};
 use super::options::{Options, Pairs, Value};
 use super::uri::UriError;
 
+/// The three together, as a client, a database or a collection has them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Concerns {
+    /// For reads.
+    pub read_concern: ReadConcern,
+    /// For writes.
+    pub write_concern: WriteConcern,
+    /// For reads; only matters where there is a choice.
+    pub read_preference: ReadPreference,
+}
+
 /// How settled the data must be that a read returns; empty is the server's default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReadConcern {

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::concern::{ReadConcern, ReadPreference, WriteConcern};
+use super::concern::{Concerns, ReadConcern, ReadPreference, WriteConcern};
 use super::hello::APP_NAME_BYTES_MAX;
 use super::scram::Mechanism;
 use super::uri::{Credential, Host, Uri, UriError};
@@ -31,12 +31,8 @@ pub struct Settings {
     pub server_selection_timeout: Duration,
     /// The pool's bounds.
     pub pool: PoolSettings,
-    /// For reads.
-    pub read_concern: ReadConcern,
-    /// For writes.
-    pub write_concern: WriteConcern,
-    /// For reads; only matters where there is a choice.
-    pub read_preference: ReadPreference,
+    /// How sure reads and writes are, unless a database or a collection says otherwise.
+    pub concerns: Concerns,
     /// What was passed over; worth a line in the log.
     pub warnings: Vec<String>,
 }
@@ -80,9 +76,7 @@ impl Settings {
             socket_timeout: None,
             server_selection_timeout: Duration::from_secs(30),
             pool: PoolSettings::default(),
-            read_concern: ReadConcern::default(),
-            write_concern: WriteConcern::default(),
-            read_preference: ReadPreference::default(),
+            concerns: Concerns::default(),
             warnings: Vec::new(),
         }
     }
@@ -121,9 +115,11 @@ impl Settings {
         pool.idle_time_max = some_millis("maxIdleTimeMS");
         pool.wait_timeout = some_millis("waitQueueTimeoutMS");
         let level = options.text("readConcernLevel").map(str::to_owned);
-        settings.read_concern = ReadConcern { level };
-        settings.write_concern = WriteConcern::from_options(options)?;
-        settings.read_preference = ReadPreference::from_options(options)?;
+        settings.concerns = Concerns {
+            read_concern: ReadConcern { level },
+            write_concern: WriteConcern::from_options(options)?,
+            read_preference: ReadPreference::from_options(options)?,
+        };
         for name in IGNORED {
             if options.get(name).is_some() {
                 settings.warnings.push(format!("{name} is not supported yet and was ignored"));
