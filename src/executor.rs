@@ -64,6 +64,14 @@ impl Executor {
         Self { pool: Arc::new(Pool { shared: Arc::new(shared) }) }
     }
 
+    /// An executor without threads: a job runs inside [`submit`](Self::submit), and blocks whoever
+    /// called it. For tests that want no second thread; Tornado's `dummy_executor` (T046).
+    pub fn inline() -> Self {
+        let (queue, news) = (Mutex::default(), Condvar::new());
+        let shared = Shared { threads_max: 0, queue, news };
+        Self { pool: Arc::new(Pool { shared: Arc::new(shared) }) }
+    }
+
     /// The pool that everybody shares who has none of his own, made when it is first asked for:
     /// five threads per processor, as in Tornado (S069, T019).
     pub fn shared() -> Self {
@@ -98,7 +106,7 @@ impl Executor {
         self.pool.shared.queue().running
     }
 
-    /// The most threads the pool will have.
+    /// The most threads the pool will have; none runs its jobs inline.
     pub fn threads_max(&self) -> usize {
         self.pool.shared.threads_max
     }
@@ -163,6 +171,9 @@ impl Shared {
     }
 
     fn push(self: &Arc<Self>, job: Box<dyn FnOnce() + Send>) {
+        if self.threads_max == 0 {
+            return job();
+        }
         let mut queue = self.queue();
         queue.jobs.push_back(job);
         if queue.idle >= queue.jobs.len() || queue.threads == self.threads_max {

@@ -24,10 +24,11 @@ use crate::ioloop::{IoLoop, SignalHandle};
 /// use squall::{ioloop::IoLoop, process::Subprocess};
 ///
 /// let io_loop = IoLoop::new()?;
-/// let status = io_loop.run_sync(async {
-///     Subprocess::spawn(&mut Command::new("true"))?.wait_for_exit().await
-/// })?;
-/// assert!(status?.success());
+/// io_loop.run_sync(async {
+///     let child = Subprocess::spawn(&mut Command::new("true"))?;
+///     assert!(child.wait_for_exit().await?.success());
+///     Ok::<_, Box<dyn std::error::Error>>(())
+/// })??;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Subprocess {

@@ -703,6 +703,18 @@ fn f026_t019_two_jobs_that_wait_for_each_other_both_finish() {
 }
 
 #[test]
+fn t046_an_inline_executor_runs_jobs_at_once_on_the_callers_thread() {
+    run_on_each_backend(|| async {
+        let home = std::thread::current().id();
+        let job = Executor::inline().submit(move || std::thread::current().id() == home);
+        assert!(job.done(), "no turn was needed");
+        assert!(job.await.unwrap());
+        let failed = Executor::inline().submit(|| panic!("inline"));
+        assert_eq!(failed.await.map(|(): ()| ()).unwrap_err().to_string(), "panicked: inline");
+    });
+}
+
+#[test]
 fn f057_with_timeout_on_executor_futures() {
     run_on_each_backend(|| async {
         let (gate, release) = std::sync::mpsc::channel::<()>();

@@ -31,6 +31,7 @@ mod pages;
 mod password;
 mod support;
 
+use std::cell::RefCell;
 use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
@@ -38,8 +39,10 @@ use std::time::Duration;
 use squall::coroutine::{join_all, sleep};
 use squall::http::{FetchResponse, HttpServer};
 use squall::ioloop::{IoLoop, SlowCallbackDetector};
+use squall::iostream::{IoStream, TcpServer};
 use squall::log;
 use squall::mongo::bson::{Bson, Document, doc, oid::ObjectId};
+use squall::net::BindOptions;
 use support::browser::{Browser, signed_payload};
 use support::{on_each_backend, run, virtual_loop};
 
@@ -178,7 +181,7 @@ fn s003_s008_s011_the_routes_are_anchored_and_the_form_has_its_fields() {
 }
 
 #[test]
-fn s027_s017_s014_s016_s038_s039_s041_registering_leaves_a_user_a_profile_and_a_session() {
+fn s012_s027_s017_s014_s016_s038_s039_s041_registering_leaves_a_user_a_profile_and_a_session() {
     demo("registering", |site| async move {
         let visitor = site.visitor();
         let answer = site.register(&visitor, "ann", "none").await;
@@ -264,7 +267,7 @@ fn s034_a_captcha_can_be_answered_once() {
 }
 
 #[test]
-fn s035_spaces_and_case_of_an_answer_do_not_matter() {
+fn s032_s035_spaces_and_case_of_an_answer_do_not_matter() {
     demo("spaces", |site| async move {
         let visitor = site.visitor();
         let answer = site.solve(&visitor).await.to_lowercase();
@@ -444,7 +447,7 @@ fn sec02_sec24_forms_need_their_token_and_next_stays_on_the_site() {
 }
 
 #[test]
-fn s023_s022_while_one_registration_sleeps_ten_seconds_others_are_served_at_once() {
+fn s023_s022_s024_while_one_registration_sleeps_ten_seconds_others_are_served_at_once() {
     demo_in_virtual_time(|site| async move {
         let io_loop = IoLoop::current();
         let sleeper = {
@@ -470,6 +473,94 @@ fn s023_s022_while_one_registration_sleeps_ten_seconds_others_are_served_at_once
         let slept = sleeper.await.unwrap();
         assert!(slept >= Duration::from_secs(10) && slept < Duration::from_secs(11), "{slept:?}");
         assert_eq!(site.count("user").await, 1);
+    });
+}
+
+/// Carries bytes between the demo and its database, until the wire is cut.
+struct Wire {
+    relay: TcpServer,
+    streams: Rc<RefCell<Vec<IoStream>>>,
+    address: std::net::SocketAddr,
+}
+
+impl Wire {
+    fn to(store: std::net::SocketAddr, at: u16) -> Self {
+        let streams: Rc<RefCell<Vec<IoStream>>> = Rc::default();
+        let kept = Rc::clone(&streams);
+        let relay = TcpServer::new(move |client| {
+            let kept = Rc::clone(&kept);
+            drop(IoLoop::current().spawn(async move {
+                let Ok(server) = IoStream::connect(store).await else { return client.close() };
+                kept.borrow_mut().extend([client.clone(), server.clone()]);
+                for (from, to) in [(client.clone(), server.clone()), (server, client)] {
+                    drop(IoLoop::current().spawn(async move {
+                        while let Ok(bytes) = from.read_partial(64 * 1024).await {
+                            if to.write(bytes).await.is_err() {
+                                break;
+                            }
+                        }
+                        to.close();
+                    }));
+                }
+            }));
+        });
+        relay.listen(BindOptions::new(at).address("127.0.0.1")).expect("the wire's own port");
+        let address = relay.addresses()[0].socket_addr().expect("a TCP address");
+        Self { relay, streams, address }
+    }
+
+    fn cut(self) -> u16 {
+        self.relay.stop();
+        for stream in self.streams.take() {
+            stream.close();
+        }
+        self.address.port()
+    }
+}
+
+#[test]
+fn a_dead_database_is_a_503_page_and_recovery_needs_no_restart() {
+    on_each_backend(|io_loop| {
+        let log = log::capture();
+        run(io_loop, async {
+            let store = squall::mongo::embedded::Server::memory();
+            let address = store.listen(0).unwrap();
+            let wire = Wire::to(address, 0);
+            let uri = format!(
+                "mongodb://{}/outage?serverSelectionTimeoutMS=200&connectTimeoutMS=200",
+                wire.address
+            );
+            let site = Site::open(Store::Mongo(uri)).await;
+            let visitor = site.visitor();
+            assert_eq!(visitor.get("/auth/captcha").await.status(), 200);
+
+            let port = wire.cut();
+            for _ in 0..3 {
+                let asked = IoLoop::current().time();
+                let answer = visitor.get("/auth/captcha").await;
+                assert_eq!(answer.status(), 503);
+                assert!(answer.text().contains("The database does not answer"), "a page");
+                assert!(IoLoop::current().time() - asked < Duration::from_secs(2));
+                assert_eq!(visitor.get("/demo/ping").await.status(), 200, "the rest lives on");
+            }
+
+            let mended = Wire::to(address, port);
+            let mut answer = visitor.get("/auth/captcha").await;
+            for _ in 0..20 {
+                if answer.status() == 200 {
+                    break;
+                }
+                sleep(Duration::from_millis(100)).await;
+                answer = visitor.get("/auth/captcha").await;
+            }
+            assert_eq!(answer.status(), 200, "recovered without a restart");
+            let answer = site.register(&visitor, "phoenix", "none").await;
+            assert_eq!(answer.header("Location").as_deref(), Some("/"));
+            site.close().await;
+            mended.cut();
+            store.close().await;
+        });
+        assert!(log.messages().iter().any(|line| line.contains("database")), "and the log knows");
     });
 }
 

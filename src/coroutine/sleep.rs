@@ -115,7 +115,7 @@ impl fmt::Display for TimedOut {
 impl std::error::Error for TimedOut {}
 
 /// The outcome of `work`, or [`TimedOut`] at the deadline (T033). Work that is done already wins,
-/// even against a deadline in the past.
+/// even against a deadline in the past. Tornado has this since 4.0 (S072).
 ///
 /// What happens to late work depends on what it is: an `async` block is dropped, and so ends; a
 /// [`squall::future::Future`](crate::future::Future) only loses this reader, so a spawned
