@@ -78,9 +78,11 @@ impl IoLoop {
         }
     }
 
-    /// Replaces what happens to exceptions (T023). Without a hook, each is one line of the log.
+    /// Replaces what happens to exceptions (T023). Without a hook, each is one line of the log; a
+    /// hook that panics is logged itself.
     pub fn on_exception(&self, hook: impl Fn(&Exception) + 'static) {
-        *self.core.exception_hook.borrow_mut() = Some(Rc::new(hook));
+        let former = self.core.exception_hook.replace(Some(Rc::new(hook)));
+        drop(former); // the user's destructor runs when nothing is borrowed
     }
 
     /// Hands an exception to the hook, or to the log (T024).
@@ -92,9 +94,11 @@ impl IoLoop {
     ) {
         let exception = Exception { kind, place, message };
         let hook = self.core.exception_hook.borrow().clone();
-        match hook {
-            Some(hook) => hook(&exception),
-            None => log::application_error(&exception.to_string()),
+        let Some(hook) = hook else { return log::application_error(&exception.to_string()) };
+        // A panic must not leave the turn: the timers that are due with this one would be lost.
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| hook(&exception))) {
+            let failure = panic_message(&*payload);
+            log::application_error(&format!("the exception hook panicked: {failure}"));
         }
     }
 }
