@@ -264,7 +264,7 @@ impl RequestHandler for Manual {
     }
 }
 
-// S078, S080: nothing closes a pending response, not even after a minute.
+// S063, S078, S080: nothing closes a pending response, not even after a minute.
 #[test]
 fn a_detached_response_stays_open() {
     let kept: Rc<RefCell<Option<Responder>>> = Rc::default();
