@@ -283,6 +283,14 @@ fn switch(parser: &mut Parser<'_>, source: &Bson) -> Result<Special> {
     if branches.is_empty() {
         fail!(40068, "$switch requires at least one branch");
     }
+    let never = |(case, _): &(Expression, Expression)| matches!(case, Expression::Constant(value) if !value.as_ref().is_some_and(truthy));
+    if default.is_none() && branches.iter().all(never) {
+        fail!(
+            40069,
+            "Cannot execute a switch statement where all the cases evaluate to false without a \
+             default"
+        );
+    }
     Ok(Special::Switch { branches, default })
 }
 
