@@ -91,7 +91,7 @@ class Normal:
             while PREFIXES.match(value):
                 value = PREFIXES.sub('', value)
             # What mongod adds about its own insides: dependencies, trees, plans.
-            value = re.sub(r'(?s)Input document: .*|in partial index: .*|Tree: .*?(?=planner)', '', value)
+            value = re.sub(r'(?s)Input document: .*|, v: 2(?= })|in partial index: .*|Tree: .*?(?= planner)', '', value)
             return re.sub(r'[0-9a-f]{24}|[0-9]{12,}(?= not found)', 'an id', value)
         if name == 'cursorsKilled':
             return len(value)
