@@ -61,7 +61,7 @@ class Server:
 
 NOISE = {'$clusterTime', 'operationTime', 'topologyVersion', 'localTime', 'connectionId'}
 PREFIXES = re.compile(
-    r'^(PlanExecutor error during aggregation|Failed to optimize pipeline|Plan executor error during '
+    r'^(PlanExecutor error during aggregation|Failed to optimize (pipeline|expression)|Plan executor error during '
     r'(findAndModify|update)|Executor error during find command|Index build failed: \S+ Collection \S+ '
     r'\( \S+ \)) :: caused by :: ')
 
@@ -90,7 +90,11 @@ class Normal:
         if name == 'errmsg':
             while PREFIXES.match(value):
                 value = PREFIXES.sub('', value)
-            return re.sub(r'[0-9a-f]{24}', 'an id', value)
+            # What mongod adds about its own insides: dependencies, trees, plans.
+            value = re.sub(r'(?s)Input document: .*|, v: 2(?= })|in partial index: .*|Tree: .*?(?= planner)', '', value)
+            return re.sub(r'[0-9a-f]{24}|[0-9]{12,}(?= not found)', 'an id', value)
+        if name == 'cursorsKilled':
+            return len(value)
         if name == 'id' and isinstance(value, int) and value != 0:
             return 'a cursor'
         # Inside documents the order of fields counts, in the reply around them it does not.
@@ -1179,6 +1183,8 @@ def cases():
     yield Case('sort order', insert([{'_id': i, 'v': v} for i, v in enumerate(SORTED_VALUES)]), find(sort={'v': 1, '_id': 1}), find(sort={'v': -1, '_id': 1}),
                index({'key': {'v': 1}, 'name': 'v_1'}), find(sort={'v': 1, '_id': 1}))
     for value in SORTED_VALUES:
+        if value == [[1]]:
+            continue  # an index over nested arrays makes mongod contradict itself
         for operator in ('$eq', '$gt', '$gte', '$lt', '$lte', '$ne', '$in'):
             argument = [value] if operator == '$in' else value
             if isinstance(value, Regex) and operator != '$eq':
@@ -1242,7 +1248,7 @@ def client_script(uri):
         seen.append((result.inserted_count, result.modified_count, result.deleted_count, result.upserted_ids))
         seen.append(users.count_documents({'name': 'n2'}))
         seen.append(users.estimated_document_count())
-        seen.append(sorted(users.distinct('name'), key=repr))
+        seen.append(users.distinct('name', {'name': {'$exists': True}}))
         seen.append(list(users.aggregate([{'$group': {'_id': '$name', 'n': {'$sum': 1}}}, {'$sort': {'_id': 1}}])))
         unacknowledged = users.with_options(write_concern=pymongo.WriteConcern(w=0))
         unacknowledged.insert_one({'_id': 3000, 'email': 'w0'})

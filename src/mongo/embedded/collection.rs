@@ -9,7 +9,7 @@ use std::rc::Rc;
 use bson::{Bson, DateTime, Document};
 
 use super::error::{
-    BAD_VALUE, DOLLAR_PREFIXED_FIELD_NAME, INVALID_ID_FIELD, Result, ServerError, fail,
+    DOLLAR_PREFIXED_FIELD_NAME, INVALID_ID_FIELD, OBJECT_TOO_LARGE, Result, ServerError, fail,
 };
 use super::expression::Given;
 use super::index::{Index, RecordId};
@@ -122,13 +122,6 @@ impl Collection {
 
     /// Adds a document that has an `_id`.
     pub(super) fn insert(&mut self, document: Document, journal: &mut Journal) -> Result<()> {
-        let length = size::document(&document);
-        if length > DOCUMENT_SIZE_MAX {
-            fail!(
-                BAD_VALUE,
-                "object to insert too large. size in bytes: {length}, max size: {DOCUMENT_SIZE_MAX}"
-            );
-        }
         check_id(&document)?;
         let record = self.next_record;
         let keys = self.checked_keys(&document, record)?;
@@ -145,7 +138,17 @@ impl Collection {
         document: Document,
         journal: &mut Journal,
     ) -> Result<()> {
-        if size::document(&document) > DOCUMENT_SIZE_MAX {
+        let length = size::document(&document);
+        if length > DOCUMENT_SIZE_MAX + 16 * 1024 {
+            let (first, value) = document.iter().next().expect("it is large");
+            fail!(
+                OBJECT_TOO_LARGE,
+                "BSONObj size: {length} (0x{length:X}) is invalid. Size must be between 0 and \
+                 16793600(16MB) First element: {}",
+                show::field(first, value)
+            );
+        }
+        if length > DOCUMENT_SIZE_MAX {
             fail!(17419, "Resulting document after update is larger than {DOCUMENT_SIZE_MAX}");
         }
         check_id(&document)?;

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use bson::{Bson, DateTime, Document, doc};
 
 use super::collection::DOCUMENT_SIZE_MAX;
-use super::error::Result;
+use super::error::{OBJECT_TOO_LARGE, Result, fail};
 use super::projection::Projection;
 use super::size;
 
@@ -30,6 +30,9 @@ pub(super) struct Cursor {
     pub(super) namespace: String,
     rest: VecDeque<(Rc<Document>, Option<usize>)>,
     projection: Option<Projection>,
+    /// Whether a full batch that happens to be the last closes the cursor. mongod mostly finds out
+    /// only when it is asked for more, and clients' tests count the questions.
+    knows_end: bool,
     last_used: DateTime,
 }
 
@@ -41,7 +44,13 @@ impl Cursor {
         now: DateTime,
     ) -> Self {
         let rest = documents.into_iter().collect();
-        Self { namespace, rest, projection, last_used: now }
+        Self { namespace, rest, projection, knows_end: false, last_used: now }
+    }
+
+    /// The end is known beforehand.
+    pub(super) fn with_known_end(mut self, known: bool) -> Self {
+        self.knows_end = known;
+        self
     }
 
     /// A cursor over documents made for it.
@@ -50,8 +59,8 @@ impl Cursor {
         Self::new(namespace, shared, None, now)
     }
 
-    /// The next documents: at most `count`, and at most sixteen MiB unless one is that large.
-    pub(super) fn batch(&mut self, count: Option<usize>) -> Result<Vec<Bson>> {
+    /// The next documents, at most `count` and sixteen MiB, and whether there may be more.
+    fn batch(&mut self, count: Option<usize>) -> Result<(Vec<Bson>, bool)> {
         let mut batch = Vec::new();
         let mut bytes = 0;
         while count.is_none_or(|count| batch.len() < count) {
@@ -60,14 +69,23 @@ impl Cursor {
                 Some(projection) => projection.apply(document, *position)?,
                 None => Document::clone(document),
             };
-            bytes += size::document(&next);
+            let length = size::document(&next);
+            if length > DOCUMENT_SIZE_MAX {
+                fail!(
+                    OBJECT_TOO_LARGE,
+                    "BSONObj size: {length} (0x{length:X}) is invalid. Size must be between 0 and \
+                     16793600(16MB)"
+                );
+            }
+            bytes += length;
             if bytes > DOCUMENT_SIZE_MAX && !batch.is_empty() {
                 break;
             }
             batch.push(Bson::Document(next));
             self.rest.pop_front();
         }
-        Ok(batch)
+        let full = count.is_some_and(|count| batch.len() >= count);
+        Ok((batch, !self.rest.is_empty() || (full && !self.knows_end)))
     }
 }
 
@@ -80,9 +98,9 @@ impl Cursors {
         single: bool,
         random: &mut dyn FnMut(&mut [u8]),
     ) -> Result<Document> {
-        let batch = cursor.batch(Some(count.unwrap_or(FIRST_BATCH)))?;
+        let (batch, more) = cursor.batch(Some(count.unwrap_or(FIRST_BATCH)))?;
         let namespace = cursor.namespace.clone();
-        let id = if single || cursor.rest.is_empty() { 0 } else { self.keep(cursor, random) };
+        let id = if more && !single { self.keep(cursor, random) } else { 0 };
         Ok(reply("firstBatch", batch, id, namespace))
     }
 
@@ -97,11 +115,13 @@ impl Cursors {
         cursor.last_used = now;
         let batch = cursor.batch(count);
         let namespace = cursor.namespace.clone();
-        let open = !cursor.rest.is_empty() && batch.is_ok();
+        let open = matches!(batch, Ok((_, true)));
         if !open {
             self.open.remove(&id);
         }
-        Some(batch.map(|batch| reply("nextBatch", batch, if open { id } else { 0 }, namespace)))
+        Some(
+            batch.map(|(batch, _)| reply("nextBatch", batch, if open { id } else { 0 }, namespace)),
+        )
     }
 
     pub(super) fn namespace(&self, id: i64) -> Option<&str> {

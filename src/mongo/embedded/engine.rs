@@ -18,6 +18,9 @@ use super::fail_point::FailPoint;
 use super::index::Index;
 use super::storage::{Change, Contents};
 
+/// How often the engine looks for what has expired, as in mongod.
+const EXPIRY_MILLIS: i64 = 60_000;
+
 /// What the engine cannot know by itself, given with every command.
 pub struct Surroundings<'a> {
     /// The time of day.
@@ -55,7 +58,7 @@ impl fmt::Debug for Surroundings<'_> {
 ///     peer: "127.0.0.1:1",
 /// };
 /// let insert = doc! { "insert": "user", "documents": [{ "name": "ann" }], "$db": "meet" };
-/// assert_eq!(engine.execute(&insert, &mut around), doc! { "n": 1, "ok": 1.0 });
+/// assert_eq!(engine.execute(&insert, &mut around), Some(doc! { "n": 1, "ok": 1.0 }));
 /// ```
 #[derive(Debug, Default)]
 pub struct Engine {
@@ -65,6 +68,7 @@ pub struct Engine {
     pub(super) fail_point: Option<FailPoint>,
     next_collection: u64,
     object_ids: u32,
+    last_expiry: i64,
 }
 
 impl Engine {
@@ -102,10 +106,18 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Executes one command. Errors are replies too, with `ok: 0`.
-    pub fn execute(&mut self, command: &Document, around: &mut Surroundings<'_>) -> Document {
-        self.cursors.expire(around.now);
-        self.run(command, around).unwrap_or_else(|error| error.to_reply())
+    /// Executes one command. Errors are replies too, with `ok: 0`; `None` means that the client
+    /// gets no answer and its connection is closed, which only a fail point wants.
+    pub fn execute(
+        &mut self,
+        command: &Document,
+        around: &mut Surroundings<'_>,
+    ) -> Option<Document> {
+        self.expire(around.now);
+        match self.run(command, around) {
+            Ok(reply) => reply,
+            Err(error) => Some(error.to_reply()),
+        }
     }
 
     /// The changes since the last call, in order; to be made durable before their replies are sent.
@@ -113,8 +125,12 @@ impl Engine {
         self.journal.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
-    /// Removes what TTL indexes say is too old, and forgets idle cursors.
-    pub fn expire(&mut self, now: DateTime) {
+    /// Once a minute: removes what TTL indexes say is too old, and forgets idle cursors.
+    fn expire(&mut self, now: DateTime) {
+        if now.timestamp_millis().saturating_sub(self.last_expiry) < EXPIRY_MILLIS {
+            return;
+        }
+        self.last_expiry = now.timestamp_millis();
         self.cursors.expire(now);
         for collection in self.databases.values_mut().flat_map(BTreeMap::values_mut) {
             for record in collection.expired(now) {

@@ -3,7 +3,8 @@
 //! It exists so that the demo and the tests run on a machine with nothing installed. It knows the
 //! commands, operators and stages that small services use; anything else gets the server's own error
 //! code, never a wrong answer. It is not a database product: everything is held in memory, and a file
-//! only makes it last. Read next: `engine.rs`, where a command goes in and a reply comes out.
+//! only makes it last. Read next: `engine.rs`, where a command goes in and a reply comes out, and
+//! `server.rs`, which puts it on the wire.
 
 mod aggregate;
 mod collection;

@@ -129,11 +129,13 @@ pub(super) const SUBTRACT: Operation = Operation {
     decimal: |a, b| a.add(&b.clone().negate()),
 };
 
-/// `None` if an operand is no number, or if an integer result does not fit in 64 bits.
-pub(super) fn apply(operation: &Operation, a: &Bson, b: &Bson) -> Option<Bson> {
+/// `None` if an operand is no number, or if an integer result does not fit in 64 bits. A double that
+/// meets a decimal is taken with `precision` digits: 15 in updates, 34 in expressions.
+pub(super) fn apply(operation: &Operation, a: &Bson, b: &Bson, precision: usize) -> Option<Bson> {
     Some(match (a, b) {
         (Bson::Decimal128(_), _) | (_, Bson::Decimal128(_)) => {
-            let result = (operation.decimal)(&to_decimal(a, 15)?, &to_decimal(b, 15)?);
+            let result =
+                (operation.decimal)(&to_decimal(a, precision)?, &to_decimal(b, precision)?);
             Bson::Decimal128(result.pack())
         }
         (Bson::Double(_), _) | (_, Bson::Double(_)) => {

@@ -83,15 +83,6 @@ impl Path {
     ) -> bool {
         in_document(document, &self.parts, leaf, None, visit)
     }
-
-    /// The value at the path without looking into arrays (numbers are field names only).
-    pub(super) fn get<'a>(&self, document: &'a Document) -> Option<&'a Bson> {
-        let (first, rest) = self.parts.split_first()?;
-        rest.iter().try_fold(document.get(&first.name)?, |value, part| match value {
-            Bson::Document(inner) => inner.get(&part.name),
-            _ => None,
-        })
-    }
 }
 
 fn in_document<'a>(

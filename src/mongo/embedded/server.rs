@@ -5,6 +5,7 @@
 //! serves everybody else. Knows no command: those are the engine's. Read next: `engine.rs`.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -17,8 +18,9 @@ use super::committer::Committer;
 use super::engine::{Engine, Surroundings};
 use super::error::ServerError;
 use super::storage::{Disk, Storage, StorageError};
+use crate::coroutine;
 use crate::ioloop::IoLoop;
-use crate::iostream::{IoStream, StreamError, StreamLimits, TcpServer};
+use crate::iostream::{IoStream, StreamError, StreamLimits, TcpServer, WeakStream};
 use crate::log::{self, Level};
 use crate::net::BindOptions;
 use crate::proto::mongo::legacy::{Query, Reply};
@@ -26,6 +28,8 @@ use crate::proto::mongo::shape::{self, DecodeError};
 use crate::proto::mongo::wire::{
     Flags, HEADER_BYTES, Header, MESSAGE_BYTES_MAX, Message, MessageWriter, OpCode, WireError,
 };
+
+const UNSUPPORTED_OP_QUERY_COMMAND: i32 = 352;
 
 /// A document store that clients reach like a `MongoDB`, in this process.
 ///
@@ -55,7 +59,8 @@ struct Shared {
     engine: RefCell<Engine>,
     /// Absent in memory: then everything is as durable as it will ever be.
     committer: Option<Committer>,
-    connections: Cell<i32>,
+    connections: RefCell<BTreeMap<i32, WeakStream>>,
+    last_connection: Cell<i32>,
 }
 
 impl Server {
@@ -66,22 +71,36 @@ impl Server {
 
     /// A store in a file, which is created if need be. Reading it is done at once, before anything
     /// is served.
+    ///
+    /// # Errors
+    /// The file cannot be used, another process has it open, or it is not a store.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
-        let mut disk = Disk::open(path).map_err(OpenError::Storage)?;
-        let contents = disk.load().map_err(OpenError::Storage)?;
+        Self::with_storage(Disk::open(path).map_err(OpenError::Storage)?)
+    }
+
+    /// A store on storage of another kind.
+    ///
+    /// # Errors
+    /// It cannot be read, or what is in it is not what a store writes.
+    pub fn with_storage(mut storage: impl Storage + 'static) -> Result<Self, OpenError> {
+        let contents = storage.load().map_err(OpenError::Storage)?;
         let engine = Engine::restore(contents).map_err(OpenError::Contents)?;
-        Ok(Self::with(engine, Some(Committer::new(Box::new(disk)))))
+        Ok(Self::with(engine, Some(Committer::new(Box::new(storage)))))
     }
 
     fn with(engine: Engine, committer: Option<Committer>) -> Self {
         let engine = RefCell::new(engine);
-        let shared = Rc::new(Shared { engine, committer, connections: Cell::new(0) });
+        let (connections, last_connection) = Default::default();
+        let shared = Rc::new(Shared { engine, committer, connections, last_connection });
         let inside = Rc::clone(&shared);
         let limits =
             StreamLimits { read_buffer_max: 2 * MESSAGE_BYTES_MAX, ..StreamLimits::default() };
         let tcp = TcpServer::new(move |stream| {
-            let number = inside.connections.get().wrapping_add(1);
-            inside.connections.set(number);
+            let number = inside.last_connection.get().wrapping_add(1);
+            inside.last_connection.set(number);
+            inside.connections.borrow_mut().insert(number, stream.downgrade());
+            // Small replies must not wait for the client to acknowledge the last one.
+            let _ = stream.set_nodelay(true);
             let connection = Connection { shared: Rc::clone(&inside), number };
             drop(IoLoop::current().spawn(connection.serve(stream)));
         });
@@ -96,12 +115,31 @@ impl Server {
         address.ok_or_else(|| io::Error::other("the listener has no address"))
     }
 
-    /// Accepts no more connections and waits until everything is durable.
+    /// Accepts no more connections, waits until everything is durable, lets the replies go out and
+    /// closes what is still open.
     pub async fn close(&self) {
         self.tcp.stop();
         if let Some(committer) = &self.shared.committer {
             // A failure was logged when it happened.
             let _ = committer.flush().await;
+            coroutine::yield_now().await; // whoever waited for the same batch answers now
+        }
+        self.shared.close_connections();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.tcp.stop();
+        self.shared.close_connections();
+    }
+}
+
+impl Shared {
+    fn close_connections(&self) {
+        let connections = std::mem::take(&mut *self.connections.borrow_mut());
+        for stream in connections.values().filter_map(WeakStream::upgrade) {
+            stream.close_after_write();
         }
     }
 }
@@ -121,17 +159,17 @@ struct Connection {
 impl Connection {
     /// Reads, runs and answers until the client goes.
     async fn serve(self, stream: IoStream) {
-        loop {
-            match self.next(&stream).await {
-                Ok(()) => {}
-                Err(Ended::Stream) => return,
-                Err(Ended::Misbehaved(why)) => {
-                    let peer = stream.peer();
-                    log::general(Level::Warning, &format!("embedded store, {peer}: {why}"));
-                    return stream.close();
-                }
+        let ended = loop {
+            if let Err(ended) = self.next(&stream).await {
+                break ended;
             }
+        };
+        if let Ended::Misbehaved(why) = ended {
+            let peer = stream.peer();
+            log::general(Level::Warning, &format!("embedded store, {peer}: {why}"));
         }
+        stream.close();
+        self.shared.connections.borrow_mut().remove(&self.number);
     }
 
     /// One message.
@@ -144,14 +182,15 @@ impl Connection {
         match header.op_code {
             OpCode::Query => {
                 let query = Query::parse(&message)?;
-                let mut command = decode(query.command)?;
-                command.insert("$db", query.database);
-                let reply = self.run(&command, &peer).await;
+                let reply = match greeting(&query)? {
+                    Ok(command) => self.run(&command, &peer).await?,
+                    Err(error) => raw(&error.to_reply()),
+                };
                 Reply::write(&mut out, 0, header.request_id, &reply);
             }
             OpCode::Msg => {
                 let request = Message::parse(&message)?;
-                let reply = self.run(&command_of(&request)?, &peer).await;
+                let reply = self.run(&command_of(&request)?, &peer).await?;
                 if request.flags.contains(Flags::MORE_TO_COME) {
                     return Ok(()); // w: 0, the client does not listen
                 }
@@ -169,7 +208,7 @@ impl Connection {
 
 impl Connection {
     /// Runs a command, and waits until what it changed is durable.
-    async fn run(&self, command: &Document, peer: &str) -> RawDocumentBuf {
+    async fn run(&self, command: &Document, peer: &str) -> Result<RawDocumentBuf, Ended> {
         let io_loop = IoLoop::current();
         let mut around = Surroundings {
             now: DateTime::from_millis(io_loop.wall_time().as_millis() as i64),
@@ -177,18 +216,35 @@ impl Connection {
             connection: self.number,
             peer,
         };
-        let (mut reply, changes) = {
+        let (reply, changes) = {
             let mut engine = self.shared.engine.borrow_mut();
             (engine.execute(command, &mut around), engine.take_changes())
         };
+        // A fail point wants the client to be left alone.
+        let mut reply = reply.ok_or(Ended::Stream)?;
         if let Some(committer) = &self.shared.committer
             && !changes.is_empty()
             && let Err(error) = committer.commit(changes).await
         {
             reply = refused(&error.to_string());
         }
-        raw(&reply)
+        Ok(raw(&reply))
     }
+}
+
+/// Old clients greet with a query; everything else must come as a message.
+fn greeting(query: &Query<'_>) -> Result<Result<Document, ServerError>, Ended> {
+    let mut command = decode(query.command)?;
+    let name = command.keys().next().cloned().unwrap_or_default();
+    if !matches!(name.as_str(), "hello" | "ismaster" | "isMaster") {
+        let message = format!(
+            "Unsupported OP_QUERY command: {name}. The client driver may require an upgrade. For \
+             more details see https://dochub.mongodb.org/core/legacy-opcode-removal"
+        );
+        return Ok(Err(ServerError::new(UNSUPPORTED_OP_QUERY_COMMAND, message)));
+    }
+    command.insert("$db", query.database);
+    Ok(Ok(command))
 }
 
 /// The reply when the disk has failed: the write is in memory, but nobody can promise it.

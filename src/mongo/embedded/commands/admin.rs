@@ -78,16 +78,10 @@ impl Engine {
         call.arguments(&[])?;
         let names: Vec<String> =
             self.databases.get(call.database).into_iter().flat_map(|d| d.keys().cloned()).collect();
-        let existed = !names.is_empty();
         for name in names {
             self.drop_collection(call.database, &name);
         }
-        let mut reply = Document::new();
-        if existed {
-            reply.insert("dropped", call.database);
-        }
-        reply.insert("ok", 1.0);
-        Ok(reply)
+        Ok(doc! { "ok": 1.0 })
     }
 
     pub(super) fn rename(&mut self, call: &mut Call<'_, '_, '_>) -> Result<Document> {
@@ -134,7 +128,8 @@ impl Engine {
                 }
             }
         }
-        let cursor = Cursor::over(call.namespace("$cmd.listCollections"), listed, call.given.now);
+        let cursor = Cursor::over(call.namespace("$cmd.listCollections"), listed, call.given.now)
+            .with_known_end(true);
         self.cursors.first(cursor, batch, false, call.around.random)
     }
 

@@ -1,6 +1,7 @@
 //! `createIndexes`, `listIndexes`, `dropIndexes`.
 //!
-//! Owns the check of index specifications. Read next: `../index.rs` for what an index holds.
+//! Owns what counts as the same index. Read next: `specification.rs` for the check of a new one,
+//! `../index.rs` for what an index holds.
 
 use bson::{Bson, Document, doc};
 
@@ -9,14 +10,13 @@ use super::super::compare::compare_documents;
 use super::super::cursor::Cursor;
 use super::super::engine::{Engine, uuid_binary};
 use super::super::error::{
-    BAD_VALUE, CANNOT_CREATE_INDEX, FAILED_TO_PARSE, INDEX_KEY_SPECS_CONFLICT, INDEX_NOT_FOUND,
-    INDEX_OPTIONS_CONFLICT, INVALID_INDEX_SPECIFICATION_OPTION, INVALID_OPTIONS,
-    NAMESPACE_NOT_FOUND, NOT_IMPLEMENTED, Result, ServerError, TYPE_MISMATCH, fail,
+    BAD_VALUE, INDEX_KEY_SPECS_CONFLICT, INDEX_NOT_FOUND, INDEX_OPTIONS_CONFLICT, INVALID_OPTIONS,
+    NAMESPACE_NOT_FOUND, Result, ServerError, TYPE_MISMATCH, fail,
 };
 use super::super::index::Index;
-use super::super::{number, show};
-use super::Call;
+use super::super::show;
 use super::arguments::Arguments;
+use super::{Call, specification};
 
 impl Engine {
     pub(super) fn create_indexes(&mut self, call: &mut Call<'_, '_, '_>) -> Result<Document> {
@@ -27,7 +27,7 @@ impl Engine {
         if wanted.is_empty() {
             fail!(BAD_VALUE, "Must specify at least one index to create");
         }
-        let wanted = wanted.into_iter().map(specification).collect::<Result<Vec<_>>>()?;
+        let wanted = wanted.into_iter().map(specification::checked).collect::<Result<Vec<_>>>()?;
         if arguments.get("commitQuorum").is_some() {
             fail!(BAD_VALUE, "Standalones can't specify commitQuorum");
         }
@@ -69,7 +69,8 @@ impl Engine {
         };
         let specifications =
             collection.indexes().iter().map(|index| index.specification.clone()).collect();
-        let cursor = Cursor::over(call.namespace(name), specifications, call.given.now);
+        let cursor =
+            Cursor::over(call.namespace(name), specifications, call.given.now).with_known_end(true);
         self.cursors.first(cursor, batch, false, call.around.random)
     }
 
@@ -235,165 +236,4 @@ fn in_messages(specification: &Document) -> Document {
         ordered.entry(name.clone()).or_insert(value.clone());
     }
     ordered
-}
-
-/// A checked specification in the form in which `listIndexes` answers it.
-fn specification(source: &Document) -> Result<Document> {
-    let shown = show::document(source);
-    check(source)
-        .map_err(|error| error.context(&format!("Error in specification {shown}")))
-        .and_then(|spec| check_ttl(source, spec))
-}
-
-fn check(source: &Document) -> Result<Document> {
-    let mut options = Document::new();
-    for (option, value) in source {
-        match option.as_str() {
-            "key" | "name" | "v" | "ns" => {}
-            "unique" | "sparse" | "background" | "hidden" => {
-                let flag = match value {
-                    Bson::Boolean(flag) => *flag,
-                    value if number::is_number(value) => number::truthy(value),
-                    value => fail!(
-                        TYPE_MISMATCH,
-                        "The field '{option} has value {}, which is not convertible to bool",
-                        show::field(option, value)
-                    ),
-                };
-                if flag {
-                    options.insert(option, true);
-                }
-            }
-            "expireAfterSeconds" if number::is_number(value) => {
-                options.insert(option, value.clone());
-            }
-            "partialFilterExpression" if matches!(value, Bson::Document(_)) => {
-                options.insert(option, value.clone());
-            }
-            "collation" => {
-                fail!(NOT_IMPLEMENTED, "collation is not supported by the embedded store")
-            }
-            other => fail!(
-                INVALID_INDEX_SPECIFICATION_OPTION,
-                "The field '{other}' is not valid for an index specification. Specification: {}",
-                show::document(source)
-            ),
-        }
-    }
-    let required = |name: &str| match source.get(name) {
-        Some(value) => Ok(value),
-        None => fail!(
-            FAILED_TO_PARSE,
-            "The '{name}' field is a required property of an index specification"
-        ),
-    };
-    let key = match required("key")? {
-        Bson::Document(key) => key,
-        other => fail!(
-            TYPE_MISMATCH,
-            "The field 'key' must be an object, but got {}",
-            show::type_name(other)
-        ),
-    };
-    check_key(key)?;
-    let name = match required("name")? {
-        Bson::String(name) => name,
-        other => fail!(
-            TYPE_MISMATCH,
-            "The field 'name' must be a string, but got {}",
-            show::type_name(other)
-        ),
-    };
-    if name.is_empty() {
-        fail!(CANNOT_CREATE_INDEX, "index name cannot be empty");
-    }
-    if let Some(version) = source.get("v")
-        && !matches!(number::to_i64_exact(version), Some(1 | 2))
-    {
-        fail!(
-            CANNOT_CREATE_INDEX,
-            "Invalid index specification {}; cannot create an index with v={}",
-            show::document(source),
-            show::value(version)
-        );
-    }
-    let mut checked = doc! { "v": 2, "key": key.clone(), "name": name };
-    for option in ["unique", "sparse", "expireAfterSeconds", "partialFilterExpression"] {
-        if let Some(value) = options.remove(option) {
-            checked.insert(option, value);
-        }
-    }
-    checked.extend(options);
-    Ok(checked)
-}
-
-fn check_key(key: &Document) -> Result<()> {
-    if key.is_empty() {
-        fail!(CANNOT_CREATE_INDEX, "Index keys cannot be empty.");
-    }
-    for (name, direction) in key {
-        match direction {
-            Bson::String(plugin) if plugin.is_empty() => {
-                fail!(
-                    CANNOT_CREATE_INDEX,
-                    "Values in the index key pattern cannot be empty strings"
-                )
-            }
-            Bson::String(plugin) => {
-                fail!(CANNOT_CREATE_INDEX, "Unknown index plugin '{plugin}'")
-            }
-            value if !number::is_number(value) => fail!(
-                CANNOT_CREATE_INDEX,
-                "Values in v:2 index key pattern cannot be of type {}. Only numbers > 0, numbers < \
-                 0, and strings are allowed.",
-                show::type_name(value)
-            ),
-            value if number::is_zero(value) => {
-                fail!(CANNOT_CREATE_INDEX, "Values in the index key pattern cannot be 0.")
-            }
-            _ => {}
-        }
-        if name.is_empty() {
-            fail!(CANNOT_CREATE_INDEX, "Index keys cannot be an empty field.");
-        }
-        if name.split('.').any(str::is_empty) {
-            fail!(CANNOT_CREATE_INDEX, "Index keys cannot contain an empty field.");
-        }
-        if name.split('.').any(|part| part.starts_with('$')) {
-            fail!(
-                CANNOT_CREATE_INDEX,
-                "Index key contains an illegal field name: field name starts with '$'."
-            );
-        }
-    }
-    if key.contains_key("_id")
-        && key.len() == 1
-        && key.get("_id").and_then(number::to_i64_exact) != Some(1)
-    {
-        fail!(
-            BAD_VALUE,
-            "The field 'key' for an _id index must be {{_id: 1}}, but got {}",
-            show::document(key)
-        );
-    }
-    Ok(())
-}
-
-fn check_ttl(source: &Document, checked: Document) -> Result<Document> {
-    let Some(seconds) = source.get("expireAfterSeconds") else { return Ok(checked) };
-    let shown = show::document(source);
-    if number::to_i64_saturating(seconds).is_some_and(|seconds| seconds < 0) {
-        fail!(
-            CANNOT_CREATE_INDEX,
-            "TTL index 'expireAfterSeconds' option cannot be less than 0. Index spec: {shown}"
-        );
-    }
-    if checked.get_document("key").is_ok_and(|key| key.len() > 1) {
-        fail!(
-            CANNOT_CREATE_INDEX,
-            "TTL indexes are single-field indexes, compound indexes do not support TTL. Index \
-             spec: {shown}"
-        );
-    }
-    Ok(checked)
 }

@@ -11,6 +11,7 @@ mod find_and_modify;
 mod indexes;
 mod output;
 mod read;
+mod specification;
 mod update;
 mod write;
 
@@ -93,7 +94,7 @@ impl Engine {
         &mut self,
         body: &Document,
         around: &mut Surroundings<'_>,
-    ) -> Result<Document> {
+    ) -> Result<Option<Document>> {
         let Some((name, _)) = body.iter().next() else {
             fail!(COMMAND_NOT_FOUND, "no such command: ''")
         };
@@ -118,7 +119,7 @@ impl Engine {
             return Err(error);
         }
         if let Some(Failure::Close) = failure {
-            return Ok(doc! { CLOSE_CONNECTION: true });
+            return Ok(None);
         }
         let variables = variables(body)?;
         let given = Given { now: around.now, variables };
@@ -127,7 +128,7 @@ impl Engine {
         if let Some(Failure::WriteConcern(error)) = failure {
             reply.insert("writeConcernError", error);
         }
-        Ok(reply)
+        Ok(Some(reply))
     }
 
     fn configure_fail_point(&mut self, call: &mut Call<'_, '_, '_>) -> Result<Document> {
@@ -135,9 +136,6 @@ impl Engine {
         Ok(doc! { "count": 0, "ok": 1.0 })
     }
 }
-
-/// A reply with this field is none: the server closes the connection.
-pub(super) const CLOSE_CONNECTION: &str = "\u{0}close";
 
 impl<'c> Call<'c, '_, '_> {
     /// The arguments, none of which is unknown to the command.

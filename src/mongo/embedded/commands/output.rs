@@ -108,10 +108,12 @@ impl Engine {
         };
         let new = match merge.matched {
             WhenMatched::KeepExisting => return Ok(()),
-            WhenMatched::Fail => fail!(
-                super::super::error::DUPLICATE_KEY,
-                "$merge found a matching document in the target collection {database}.{name}"
-            ),
+            WhenMatched::Fail => {
+                let context = "$merge with whenMatched: fail found an existing document with the \
+                               same values for the 'on' fields";
+                let inserted = self.insert_into(database, name, document, call);
+                return inserted.map(|_| ()).map_err(|error| error.context(context));
+            }
             WhenMatched::Merge => {
                 let mut new = (*found.document).clone();
                 new.extend(document);

@@ -8,16 +8,16 @@ use std::rc::Rc;
 use bson::{Bson, Document, doc};
 
 use super::super::aggregate::Pipeline;
-use super::super::collection::Found;
+use super::super::collection::{DOCUMENT_SIZE_MAX, Found};
 use super::super::compare::Ordered;
 use super::super::cursor::Cursor;
 use super::super::engine::Engine;
 use super::super::error::{FAILED_TO_PARSE, INVALID_NAMESPACE, Result, TYPE_MISMATCH, fail};
-use super::super::number;
 use super::super::path::{Leaf, Path};
 use super::super::projection::{Dialect, Projection};
 use super::super::query::Filter;
 use super::super::sort::SortKey;
+use super::super::{number, size};
 use super::Call;
 use super::arguments::{Arguments, check_hint};
 
@@ -60,8 +60,12 @@ impl Engine {
         arguments.refuse(&["tailable", "min", "max", "returnKey", "showRecordId", "collation"])?;
         check_hint(arguments.get("hint"), self.collection(call.database, name))?;
         let found = self.select(call.database, name, &filter, &order, skip, limit)?;
+        let complete = limit.is_some_and(|limit| limit == found.len())
+            || filter.is_by_id()
+            || self.collection(call.database, name).is_none();
         let documents = found.into_iter().map(|found| (found.document, found.position));
-        let cursor = Cursor::new(call.namespace(name), documents, projection, call.given.now);
+        let cursor = Cursor::new(call.namespace(name), documents, projection, call.given.now)
+            .with_known_end(complete);
         self.cursors.first(cursor, batch, single, call.around.random)
     }
 
@@ -129,8 +133,7 @@ impl Engine {
         let filter = parse_filter(&arguments, "query", call)?;
         arguments.refuse(&["collation"])?;
         let path = Path::new(key);
-        let mut seen = BTreeSet::new();
-        let mut values = Vec::new();
+        let mut values = BTreeSet::new();
         if let Some(collection) = self.collection(call.database, name) {
             for found in collection.find(&filter, None)? {
                 path.visit(&found.document, Leaf::Whole, &mut |place| {
@@ -139,16 +142,17 @@ impl Engine {
                         Some(value) => std::slice::from_ref(value),
                         None => &[],
                     };
-                    for value in several {
-                        if seen.insert(Ordered(value.clone())) {
-                            values.push(value.clone());
-                        }
-                    }
+                    values.extend(several.iter().cloned().map(Ordered));
                     false
                 });
             }
         }
-        Ok(doc! { "values": values, "ok": 1.0 })
+        let values: Vec<Bson> = values.into_iter().map(|value| value.0).collect();
+        let reply = doc! { "values": values, "ok": 1.0 };
+        if size::document(&reply) > DOCUMENT_SIZE_MAX {
+            fail!(17217, "distinct too big, 16mb cap");
+        }
+        Ok(reply)
     }
 
     pub(super) fn aggregate(&mut self, call: &mut Call<'_, '_, '_>) -> Result<Document> {

@@ -4,10 +4,11 @@
 
 use bson::{Bson, Document, doc};
 
+use super::super::collection::DOCUMENT_SIZE_MAX;
 use super::super::engine::Engine;
-use super::super::error::{FAILED_TO_PARSE, Result, fail};
-use super::super::number;
+use super::super::error::{BAD_VALUE, FAILED_TO_PARSE, Result, fail};
 use super::super::query::Filter;
+use super::super::{number, size};
 use super::Call;
 use super::arguments::{Arguments, check_batch_size, check_hint};
 
@@ -73,6 +74,13 @@ impl Engine {
         mut document: Document,
         call: &mut Call<'_, '_, '_>,
     ) -> Result<Bson> {
+        let length = size::document(&document);
+        if length > DOCUMENT_SIZE_MAX {
+            fail!(
+                BAD_VALUE,
+                "object to insert too large. size in bytes: {length}, max size: {DOCUMENT_SIZE_MAX}"
+            );
+        }
         let id = match document.get("_id") {
             Some(id) => id.clone(),
             None => Bson::ObjectId(self.object_id(call.around)),

@@ -40,7 +40,7 @@ pub(super) fn add(arguments: &[Value]) -> Result<Value> {
 
 /// Integers that do not fit become doubles here (in updates they are an error).
 fn combine(operation: &number::Operation, a: &Bson, b: &Bson) -> Bson {
-    number::apply(operation, a, b).unwrap_or_else(|| {
+    number::apply(operation, a, b, 34).unwrap_or_else(|| {
         let (a, b) = (number::to_f64(a).unwrap_or(0.0), number::to_f64(b).unwrap_or(0.0));
         Bson::Double((operation.double)(a, b))
     })

@@ -23,7 +23,6 @@ use bson::{Bson, DateTime, Document};
 use super::error::Result;
 pub(super) use arithmetic::{divide, sum_of};
 pub(super) use arrays::window;
-pub(super) use dates::format_iso;
 use functions::Function;
 pub(super) use parse::field_path;
 use special::Special;
@@ -91,11 +90,6 @@ impl Expression {
     /// Reads an expression as it stands in a command.
     pub(super) fn parse(source: &Bson, given: &Given) -> Result<Self> {
         parse::Parser::new(given).expression(source)
-    }
-
-    /// Reads the arguments of one operator: `name` is with its dollar.
-    pub(super) fn parse_operator(name: &str, arguments: &Bson, given: &Given) -> Result<Self> {
-        parse::Parser::new(given).operator(name, arguments)
     }
 
     /// The expression's value for a document.

@@ -76,7 +76,10 @@ impl<'g> Parser<'g> {
         let Some(function) = functions::look_up(name) else {
             fail!(INVALID_PIPELINE_OPERATOR, "Unrecognized expression '{name}'")
         };
-        let arguments = if let Some(named) = function.named {
+        let arguments = if name == "$getField" && !matches!(arguments, Bson::Document(_)) {
+            // The short form: a name, read from the document at hand.
+            vec![self.expression(arguments)?, Expression::Path(Variable::Root, Vec::new())]
+        } else if let Some(named) = function.named {
             self.named_arguments(name, named, arguments)?
         } else {
             self.arguments(arguments)?

@@ -81,6 +81,11 @@ impl Special {
                 }
                 match default {
                     Some(default) => default.in_scope(scope),
+                    None if branches.iter().all(never_true) => fail!(
+                        40069,
+                        "Cannot execute a switch statement where all the cases evaluate to false \
+                         without a default"
+                    ),
                     None => fail!(
                         40066,
                         "$switch could not find a matching branch for an input, and no default \
@@ -106,6 +111,11 @@ impl Special {
             Self::Convert(conversion) => conversion.evaluate(scope),
         }
     }
+}
+
+/// A case that needs no document to be false: mongod says so before it has seen one.
+fn never_true((case, _): &(Expression, Expression)) -> bool {
+    matches!(case, Expression::Constant(value) if !value.as_ref().is_some_and(truthy))
 }
 
 fn is_true(expression: &Expression, scope: &Scope<'_>) -> Result<bool> {

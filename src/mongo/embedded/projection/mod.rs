@@ -59,11 +59,6 @@ impl Projection {
         parse::projection(source, dialect, given)
     }
 
-    /// Whether the query must say which array element it matched.
-    pub(super) fn is_positional(&self) -> bool {
-        self.positional.is_some()
-    }
-
     /// The projected document; `position` is the array element that matched the query.
     pub(super) fn apply(&self, document: &Document, position: Option<usize>) -> Result<Document> {
         let mut projected = self.branch(&self.root, document, document)?;

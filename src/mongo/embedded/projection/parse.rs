@@ -74,7 +74,9 @@ impl Reader<'_> {
         check_path(path)?;
         let computed = self.dialect == Dialect::AddFields;
         match value {
-            Bson::Document(inner) if inner.keys().next().is_some_and(|n| n.starts_with('$')) => {
+            Bson::Document(inner)
+                if inner.len() == 1 && inner.keys().all(|name| name.starts_with('$')) =>
+            {
                 self.operator(path, inner)
             }
             Bson::Document(inner) if inner.is_empty() && !computed => {
@@ -123,14 +125,14 @@ impl Reader<'_> {
                 _ => {}
             }
         }
-        let expression = Expression::parse(&Bson::Document(operator.clone()), self.given).map_err(
-            |error| match (error.code, self.dialect) {
-                (INVALID_PIPELINE_OPERATOR, Dialect::Find | Dialect::Project) => {
-                    ServerError::new(31325, format!("Unknown expression {name}"))
-                }
-                _ => error,
-            },
-        )?;
+        let parsed = Expression::parse(&Bson::Document(operator.clone()), self.given);
+        let expression = parsed.map_err(|error| match (error.code, self.dialect) {
+            (_, Dialect::Find) if name == "$slice" => slice_error(operator, argument, &error),
+            (INVALID_PIPELINE_OPERATOR, Dialect::Find | Dialect::Project) => {
+                ServerError::new(31325, format!("Unknown expression {name}"))
+            }
+            _ => error,
+        })?;
         self.add(path, Node::Compute(expression))
     }
 
@@ -236,6 +238,20 @@ fn find_slice(argument: &Bson) -> Option<(i64, i64)> {
             Some(if count < 0 { (count, i64::MAX) } else { (0, count) })
         }
     }
+}
+
+fn slice_error(operator: &Document, argument: &Bson, error: &ServerError) -> ServerError {
+    let reason = match argument {
+        Bson::Array(_) => "Location31272: $slice array argument should be of form [skip, limit]",
+        _ => "Location31273: $slice only supports numbers and [skip, limit] arrays",
+    };
+    let message = format!(
+        "Invalid $slice syntax. The given syntax {} did not match the find() syntax because :: \
+         {reason} :: The given syntax did not match the expression $slice syntax. :: caused by :: {}",
+        show::document(operator),
+        error.message
+    );
+    ServerError::new(error.code, message)
 }
 
 fn check_path(path: &str) -> Result<()> {

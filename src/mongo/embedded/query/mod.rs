@@ -99,6 +99,11 @@ impl Filter {
         Ok((matched, position))
     }
 
+    /// Whether this asks for one document by its `_id` and nothing else.
+    pub(super) fn is_by_id(&self) -> bool {
+        matches!(self, Self::Field(path, Test::Compare(Comparison::Equal, _)) if path.as_str() == "_id")
+    }
+
     /// The conditions that must all hold, flattened.
     pub(super) fn conjuncts<'a>(&'a self, into: &mut Vec<&'a Self>) {
         match self {

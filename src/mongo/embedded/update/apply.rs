@@ -96,7 +96,7 @@ fn arithmetic(
             show::type_name(old)
         );
     }
-    match number::apply(operation, old, by) {
+    match number::apply(operation, old, by, 15) {
         Some(new) => Ok(Change::Set(new)),
         None => {
             let kind = if matches!(old, Bson::Int32(_)) { "NumberInt" } else { "NumberLong" };

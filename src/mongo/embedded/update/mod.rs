@@ -9,6 +9,7 @@ mod arrays;
 mod operator;
 mod tree;
 mod upsert;
+mod walk;
 
 use bson::{Bson, Document};
 
@@ -21,7 +22,6 @@ use super::expression::Given;
 use super::query::Filter;
 use super::show;
 use tree::Tree;
-pub(super) use upsert::start as upsert_start;
 
 /// A parsed update.
 #[derive(Debug)]

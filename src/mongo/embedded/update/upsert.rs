@@ -12,7 +12,7 @@ use super::super::query::{Comparison, Filter, Test};
 const NOT_SINGLE_VALUE_FIELD: i32 = 54;
 
 /// All equalities of the query as a document.
-pub(in super::super) fn start(query: &Filter) -> Result<Document> {
+pub(super) fn start(query: &Filter) -> Result<Document> {
     let mut found: Vec<(&Path, &Bson)> = Vec::new();
     collect(query, &mut found)?;
     let mut document = Document::new();

@@ -2,7 +2,9 @@
 //!
 //! The `bson` crate carries the sixteen bytes and reads and writes them as text; a store must also
 //! compare and add them. Digits are kept in vectors, simple rather than fast: decimals are rare.
-//! Read next: `number.rs`, which mixes them with the other number types.
+//! Read next: `digits.rs`, then `number.rs`, which mixes them with the other number types.
+
+mod digits;
 
 use std::cmp::Ordering;
 
@@ -38,7 +40,7 @@ impl Decimal {
                 let digits = if coefficient >= 10_u128.pow(DIGITS as u32) {
                     Vec::new()
                 } else {
-                    digits_of(coefficient)
+                    digits::of(coefficient)
                 };
                 Self::Finite { negative, digits, exponent }
             }
@@ -51,11 +53,11 @@ impl Decimal {
             Self::NaN => 0b1_1111 << 122,
             Self::Infinite { negative } => (u128::from(negative) << 127) | (0b1_1110 << 122),
             Self::Finite { negative, mut digits, mut exponent } => {
-                trim_leading(&mut digits);
+                digits::trim(&mut digits);
                 let excess = digits.len().saturating_sub(DIGITS);
-                round_off(&mut digits, &mut exponent, excess);
+                digits::round_off(&mut digits, &mut exponent, excess);
                 let below = (-BIAS - exponent).max(0) as usize;
-                round_off(&mut digits, &mut exponent, below);
+                digits::round_off(&mut digits, &mut exponent, below);
                 while exponent > EXPONENT_MAX && (digits.is_empty() || digits.len() < DIGITS) {
                     exponent -= 1;
                     if !digits.is_empty() {
@@ -75,7 +77,7 @@ impl Decimal {
     }
 
     pub(super) fn from_i64(value: i64) -> Self {
-        let digits = digits_of(u128::from(value.unsigned_abs()));
+        let digits = digits::of(u128::from(value.unsigned_abs()));
         Self::Finite { negative: value < 0, digits, exponent: 0 }
     }
 
@@ -96,7 +98,13 @@ impl Decimal {
         let digits: Vec<u8> =
             mantissa.bytes().filter(u8::is_ascii_digit).map(|d| d - b'0').collect();
         let exponent: i32 = exponent.parse().expect("written by the line above");
-        let exponent = exponent - (digits.len() as i32 - 1);
+        let mut exponent = exponent - (digits.len() as i32 - 1);
+        let mut digits = digits;
+        // Fifteen digits are shown as such; more than that only as far as they mean something.
+        while precision > 15 && exponent < 0 && digits.last() == Some(&0) {
+            digits.pop();
+            exponent += 1;
+        }
         Self::Finite { negative, digits, exponent }
     }
 
@@ -129,7 +137,7 @@ impl Decimal {
     pub(super) fn to_i64_exact(&self) -> Option<i64> {
         let Self::Finite { negative, digits, exponent } = self else { return None };
         let mut digits = digits.clone();
-        trim_leading(&mut digits);
+        digits::trim(&mut digits);
         if digits.is_empty() {
             return Some(0);
         }
@@ -184,15 +192,15 @@ impl Decimal {
         };
         let (a, b, exponent) = align(self, other);
         if a_neg == b_neg {
-            return Self::Finite { negative: *a_neg, digits: add_digits(&a, &b), exponent };
+            return Self::Finite { negative: *a_neg, digits: digits::add(&a, &b), exponent };
         }
         match a.cmp(&b) {
             Ordering::Less => {
-                Self::Finite { negative: *b_neg, digits: subtract_digits(&b, &a), exponent }
+                Self::Finite { negative: *b_neg, digits: digits::subtract(&b, &a), exponent }
             }
             Ordering::Equal => Self::Finite { negative: false, digits: Vec::new(), exponent },
             Ordering::Greater => {
-                Self::Finite { negative: *a_neg, digits: subtract_digits(&a, &b), exponent }
+                Self::Finite { negative: *a_neg, digits: digits::subtract(&a, &b), exponent }
             }
         }
     }
@@ -211,7 +219,7 @@ impl Decimal {
             (
                 Self::Finite { digits: a, exponent: x, .. },
                 Self::Finite { digits: b, exponent: y, .. },
-            ) => Self::Finite { negative, digits: multiply_digits(a, b), exponent: x + y },
+            ) => Self::Finite { negative, digits: digits::multiply(a, b), exponent: x + y },
         }
     }
 
@@ -236,7 +244,7 @@ impl Decimal {
                 Self::Finite { digits: a, exponent: x, .. },
                 Self::Finite { digits: b, exponent: y, .. },
             ) => {
-                let (digits, shift) = divide_digits(a, b);
+                let (digits, shift) = digits::divide(a, b);
                 let mut result = (digits, x - y - shift);
                 while result.1 < x - y && result.0.last() == Some(&0) {
                     result.0.pop();
@@ -277,47 +285,6 @@ impl Decimal {
     }
 }
 
-fn digits_of(mut value: u128) -> Vec<u8> {
-    let mut digits = Vec::new();
-    while value > 0 {
-        digits.push((value % 10) as u8);
-        value /= 10;
-    }
-    digits.reverse();
-    digits
-}
-
-fn trim_leading(digits: &mut Vec<u8>) {
-    let zeros = digits.iter().take_while(|d| **d == 0).count();
-    digits.drain(..zeros);
-}
-
-/// Drops the last `count` digits, rounding half to even.
-fn round_off(digits: &mut Vec<u8>, exponent: &mut i32, count: usize) {
-    if count == 0 {
-        return;
-    }
-    *exponent += count as i32;
-    if count > digits.len() {
-        digits.clear();
-        return;
-    }
-    let rest = digits.split_off(digits.len() - count);
-    let odd = digits.last().is_some_and(|d| d % 2 == 1);
-    let up = match rest[0].cmp(&5) {
-        Ordering::Less => false,
-        Ordering::Greater => true,
-        Ordering::Equal => odd || rest[1..].iter().any(|d| *d != 0),
-    };
-    if up {
-        *digits = add_digits(digits, &[1]);
-        if digits.len() > DIGITS {
-            digits.pop(); // 999…9 became 1000…0: the last zero moves into the exponent
-            *exponent += 1;
-        }
-    }
-}
-
 /// Both coefficients at the smaller exponent, padded to one length so that they compare as text.
 fn align(a: &Decimal, b: &Decimal) -> (Vec<u8>, Vec<u8>, i32) {
     let (
@@ -343,96 +310,4 @@ fn align(a: &Decimal, b: &Decimal) -> (Vec<u8>, Vec<u8>, i32) {
         padded
     };
     (pad(x), pad(y), exponent)
-}
-
-fn add_digits(a: &[u8], b: &[u8]) -> Vec<u8> {
-    let mut sum = Vec::with_capacity(a.len().max(b.len()) + 1);
-    let mut carry = 0;
-    let (mut a, mut b) = (a.iter().rev(), b.iter().rev());
-    loop {
-        let (x, y) = (a.next(), b.next());
-        if x.is_none() && y.is_none() && carry == 0 {
-            break;
-        }
-        let total = x.unwrap_or(&0) + y.unwrap_or(&0) + carry;
-        sum.push(total % 10);
-        carry = total / 10;
-    }
-    sum.reverse();
-    sum
-}
-
-/// `a - b`, where both have one length and `a` is the larger.
-fn subtract_digits(a: &[u8], b: &[u8]) -> Vec<u8> {
-    let mut difference = a.to_vec();
-    let mut borrow = 0;
-    for (x, y) in difference.iter_mut().zip(b).rev() {
-        let take = y + borrow;
-        borrow = u8::from(*x < take);
-        *x = *x + 10 * borrow - take;
-    }
-    trim_leading(&mut difference);
-    difference
-}
-
-fn multiply_digits(a: &[u8], b: &[u8]) -> Vec<u8> {
-    let mut product = vec![0_u32; a.len() + b.len()];
-    for (i, x) in a.iter().enumerate() {
-        for (j, y) in b.iter().enumerate() {
-            product[i + j + 1] += u32::from(*x) * u32::from(*y);
-        }
-    }
-    let mut carry = 0;
-    let mut digits: Vec<u8> = product
-        .iter()
-        .rev()
-        .map(|cell| {
-            let total = cell + carry;
-            carry = total / 10;
-            (total % 10) as u8
-        })
-        .collect();
-    digits.reverse();
-    trim_leading(&mut digits);
-    digits
-}
-
-/// Quotient digits of `a × 10^shift / b`, enough for rounding; a remainder leaves a sticky one.
-fn divide_digits(a: &[u8], b: &[u8]) -> (Vec<u8>, i32) {
-    let mut quotient = Vec::new();
-    let mut remainder: Vec<u8> = Vec::new();
-    let mut divisor = b.to_vec();
-    trim_leading(&mut divisor);
-    let mut shift = 0;
-    let mut next = a.iter();
-    loop {
-        match next.next() {
-            Some(digit) => remainder.push(*digit),
-            None if remainder.iter().all(|d| *d == 0) => break,
-            None if quotient.len() > DIGITS + 1 => {
-                quotient.push(1); // sticky: not exactly half
-                shift += 1;
-                break;
-            }
-            None => {
-                remainder.push(0);
-                shift += 1;
-            }
-        }
-        trim_leading(&mut remainder);
-        let mut digit = 0;
-        while at_least(&remainder, &divisor) {
-            let padded = [vec![0; remainder.len() - divisor.len()], divisor.clone()].concat();
-            remainder = subtract_digits(&remainder, &padded);
-            digit += 1;
-        }
-        if digit > 0 || !quotient.is_empty() {
-            quotient.push(digit);
-        }
-    }
-    (quotient, shift)
-}
-
-fn at_least(a: &[u8], b: &[u8]) -> bool {
-    a.len() > b.len() || (a.len() == b.len() && a >= b)
 }
