@@ -30,7 +30,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let asked = interrupted.future();
     for signal in [Signal::Interrupt, Signal::Terminate] {
         let interrupted = Rc::clone(&interrupted);
-        io_loop.on_signal(signal, move || drop(interrupted.set_result(())))?;
+        io_loop.on_signal(signal, move || {
+            let _ = interrupted.set_result(()); // asked twice is asked
+        })?;
     }
     io_loop.run_sync(async move {
         let _ = asked.await;

@@ -74,7 +74,7 @@ impl Site {
 
     async fn close(self: Rc<Self>) {
         self.server.stop();
-        self.server.close_all_connections().await;
+        self.server.close_all_connections().await.unwrap();
         let site = Rc::into_inner(self).expect("the test has let go of the site");
         site.database.users().drop().await.expect("the test's database can go");
         site.database.close().await;
