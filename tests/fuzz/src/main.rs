@@ -57,8 +57,7 @@ fn main() -> ExitCode {
 
 /// Runs one target until its time is over; a panic gives the input that caused it.
 fn fuzz(target: &Target, share: Duration, mut random: Random) -> Result<u64, Vec<u8>> {
-    let mut corpus: Vec<Vec<u8>> =
-        target.seeds.iter().map(|seed| seed.as_bytes().to_vec()).collect();
+    let mut corpus: Vec<Vec<u8>> = (target.seeds)();
     corpus.extend(saved(target));
     let holds = |input: &[u8]| catch_unwind(AssertUnwindSafe(|| (target.run)(input))).is_ok();
     for input in &corpus {

@@ -8,7 +8,7 @@ use squall::proto::http1::{
 };
 use squall::reactor::Instant;
 
-pub const SEEDS: &[&str] = &[
+const SEEDS: &[&str] = &[
     "GET /a?b=c HTTP/1.1\r\nHost: h\r\nA: b\r\n\r\n",
     "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET / HTTP/1.1\r\nHost: h:80\r\n\r\n",
     "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\nabc\r\nPUT / HTTP",
@@ -16,8 +16,18 @@ pub const SEEDS: &[&str] = &[
     "OPTIONS * HTTP/1.1\nHost: [::1]:1\nA: b\n c\n\n",
 ];
 
-pub const HEADERS: &[&str] =
+const HEADERS: &[&str] =
     &["Content-Type: a", "Set-Cookie: b", "Content-Length: 4", "Connection: close"];
+
+/// Where requests begin.
+pub fn seeds() -> Vec<Vec<u8>> {
+    SEEDS.iter().map(|seed| seed.as_bytes().to_vec()).collect()
+}
+
+/// Where headers begin.
+pub fn header_seeds() -> Vec<Vec<u8>> {
+    HEADERS.iter().map(|seed| seed.as_bytes().to_vec()).collect()
+}
 
 pub const WORDS: &[&str] = &[
     "\r\n",
