@@ -15,12 +15,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let named = std::env::args().nth(1).or_else(|| std::env::var("MONGODB_URI").ok());
     IoLoop::new()?.run_sync(async move {
         let store = Server::memory();
-        let uri = match named {
-            Some(uri) => uri,
-            None => format!("mongodb://{}", store.listen(0)?),
+        let client = match named {
+            Some(uri) => MongoClient::new(&uri)?, // nothing is sent yet
+            None => MongoClient::new(&format!("mongodb://{}", store.listen(0)?))?,
         };
-        let client = MongoClient::new(&uri)?; // nothing is sent yet
-        println!("using {}", client.address());
         client.on_event(|event| {
             if let Event::CommandSucceeded { name, took, .. } = event {
                 println!("    {name} took {took:?}");
