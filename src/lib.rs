@@ -66,3 +66,8 @@ pub mod process;
 pub mod proto;
 pub mod testing;
 pub mod web;
+
+/// The README's programs have to compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
