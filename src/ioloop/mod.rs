@@ -32,7 +32,7 @@ use reactor::{Events, Instant, Reactor, Slots};
 pub use self::builder::Builder;
 pub(crate) use self::callbacks::Stepper;
 use self::callbacks::{Job, ReadyQueue};
-pub(crate) use self::current::{WaitNote, owner};
+pub(crate) use self::current::{WaitNote, WeakLoop, owner};
 pub use self::current::{describe, note_wait};
 use self::entropy::Entropy;
 pub use self::guard::Exception;
