@@ -166,15 +166,12 @@ impl IoLoop {
         }
         let _current = current::enter(self)?;
         self.core.state.set(State::Running);
+        let _run = Run(self);
         self.refresh_now();
-        let mut outcome = Ok(());
-        while self.core.state.get() == State::Running && outcome.is_ok() {
-            outcome = self.turn();
+        while self.core.state.get() == State::Running {
+            self.turn()?;
         }
-        if self.core.state.get() != State::Closed {
-            self.core.state.set(State::Idle);
-        }
-        outcome
+        Ok(())
     }
 
     /// One turn, in Tornado's order. What a callback adds runs in the next turn, never in this
@@ -353,6 +350,17 @@ impl IoLoop {
         if self.core.observed.get() {
             let (number, now) = (self.core.turns.get(), self.time());
             self.observe(|observer| observer.turn_end(number, now));
+        }
+    }
+}
+
+/// Ends a run, also one that is left by an error or a panic: the loop can be started again.
+struct Run<'a>(&'a IoLoop);
+
+impl Drop for Run<'_> {
+    fn drop(&mut self) {
+        if !self.0.is_closed() {
+            self.0.core.state.set(State::Idle);
         }
     }
 }
