@@ -202,7 +202,7 @@ impl IoLoop {
     }
 
     /// Drops everything the loop holds: callbacks, timers, handlers with their sources, suspended
-    /// coroutines. From now on callbacks from other threads are dropped silently (T007, T011).
+    /// coroutines, observers. From now on whatever is added is dropped, silently (T007, T011).
     pub fn close(&self) {
         if self.core.state.replace(State::Closed) == State::Closed {
             return;
@@ -217,6 +217,11 @@ impl IoLoop {
         }
         // The users' destructors run here, when nothing of ours is borrowed.
         drop((ready, timers, handlers, signals));
+        // Last those who may want to hear of that; they often hold the loop, which is a cycle.
+        self.core.observed.set(false);
+        let observers = self.core.observers.take();
+        let exception_hook = self.core.exception_hook.take();
+        drop((observers, exception_hook));
     }
 
     /// True after [`close`](Self::close).
