@@ -196,7 +196,8 @@ impl Shared {
             if let Some(job) = queue.jobs.pop_front() {
                 queue.running += 1;
                 drop(queue);
-                job();
+                // A job reports its own panic; here is left the destructor of an unwanted result.
+                let _ = catch_unwind(AssertUnwindSafe(job));
                 queue = self.queue();
                 queue.running -= 1;
             } else if queue.closed {

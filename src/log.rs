@@ -67,14 +67,15 @@ thread_local! {
 /// Says `message` on `channel`: to this thread's newest [`Capture`], or else to standard error.
 pub fn write(level: Level, channel: Channel, message: &str) {
     let record = Record { level, channel, message: escape_controls(message) };
-    let captured = CAPTURE.with(|stack| match stack.borrow().last() {
+    let captured = CAPTURE.try_with(|stack| match stack.borrow().last() {
         Some(records) => {
             records.borrow_mut().push(record.clone());
             true
         }
         None => false,
     });
-    if !captured {
+    // A thread that is ending has something to say, but no captures any more.
+    if !captured.unwrap_or(false) {
         // A log that cannot be written must not stop the server.
         let _ = writeln!(std::io::stderr().lock(), "{record}");
     }

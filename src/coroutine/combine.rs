@@ -77,7 +77,8 @@ pub fn as_completed<T: 'static>(futures: impl IntoIterator<Item = Future<T>>) ->
     for (index, future) in futures.into_iter().enumerate() {
         pending += 1;
         if future.done() {
-            arrivals.borrow_mut().arrived.extend(future.take().map(|outcome| (index, outcome)));
+            let outcome = future.take().unwrap_or(Err(Error::Taken));
+            arrivals.borrow_mut().arrived.push_back((index, outcome));
             continue;
         }
         let arrivals = Rc::clone(&arrivals);

@@ -14,7 +14,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::pin;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use reactor::Instant;
 pub use self::combine::{AsCompleted, Resume, as_completed, join_all, join_map, task};
 use self::runner::Runner;
 pub use self::sleep::{Sleep, TimedOut, YieldNow, sleep, sleep_until, with_timeout, yield_now};
-use crate::future::{self, Future, Promise};
+use crate::future::{self, Cancel, Future, Promise};
 use crate::ioloop::{CoroutineId, IoLoop, PeriodicCallback, WaitNote, panic_message};
 
 /// One suspended coroutine, as a listing shows it.
@@ -81,7 +81,8 @@ impl IoLoop {
         let future = promise.future();
         let runner = Runner::of(self);
         let number = runner.reserve(self, place);
-        promise.set_canceller(Some((Rc::clone(&runner) as _, number)));
+        let who: Weak<dyn Cancel> = Rc::downgrade(&runner) as _;
+        promise.set_canceller(Some((who, number)));
         let body = async move {
             let outcome = catch_panic(coroutine).await;
             promise.set_canceller(None);

@@ -66,6 +66,7 @@ impl Runner {
         let slot = Slot { number, place, body: None, wait: None, since: io_loop.now() };
         self.keep_waker(io_loop, entry.key(), number);
         entry.insert(slot);
+        drop(slots); // an observer may list the coroutines
         io_loop.observe(|observer| observer.coroutine_spawn(CoroutineId(number), place));
         number
     }
@@ -124,7 +125,7 @@ impl Runner {
         io_loop: &IoLoop,
         key: usize,
         number: u64,
-        body: Option<Body>,
+        mut body: Option<Body>,
         wait: Option<WaitNote>,
     ) -> Option<Body> {
         let mut slots = self.slots.borrow_mut();
@@ -132,6 +133,7 @@ impl Runner {
         if !still_there {
             return body; // cancelled during its own step
         }
+        let abandoned = if io_loop.is_closed() { body.take() } else { None };
         if body.is_some() {
             let slot = &mut slots[key];
             (slot.body, slot.wait, slot.since) = (body, wait, io_loop.now());
@@ -142,7 +144,7 @@ impl Runner {
             drop(slots);
             io_loop.observe(|observer| observer.coroutine_end(CoroutineId(number)));
         }
-        None
+        abandoned // nobody would ever step it again
     }
 
     /// Every suspended coroutine, oldest first.

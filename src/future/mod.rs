@@ -13,12 +13,12 @@ use std::cell::{Ref, RefCell};
 use std::fmt;
 use std::panic::Location;
 use std::pin::Pin;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 
 pub use self::error::{Error, InvalidState};
 pub use self::shared::SharedFuture;
-use crate::ioloop::{self, IoLoop};
+use crate::ioloop::{self, IoLoop, WeakLoop};
 use crate::log;
 
 /// The writing end: whoever holds it owes a result. Dropping it unfulfilled fails the future with
@@ -62,8 +62,9 @@ struct Cell<T: 'static> {
     quiet: RefCell<Option<Quiet>>,
 }
 
-/// Stops the work behind a future: who, and by which number.
-pub(crate) type Canceller = (Rc<dyn Cancel>, u64);
+/// Stops the work behind a future: who, and by which number. Weak, because who does the work owns
+/// the promise of its result.
+pub(crate) type Canceller = (Weak<dyn Cancel>, u64);
 
 /// Which late errors are expected.
 type Quiet = Box<dyn Fn(&Error) -> bool>;
@@ -77,7 +78,7 @@ pub(crate) trait Cancel {
 enum State<T: 'static> {
     Pending(Waiters<T>),
     /// Set, and not taken yet. The flag: somebody looked at it.
-    Done(Result<T, Error>, bool),
+    Done(Result<T, Error>, std::cell::Cell<bool>),
     Taken,
 }
 
@@ -91,7 +92,7 @@ struct Waiters<T: 'static> {
 type DoneCallback<T> = Box<dyn FnOnce(&Future<T>)>;
 
 enum Waiter<T: 'static> {
-    Callback(DoneCallback<T>, &'static Location<'static>),
+    Callback(DoneCallback<T>, &'static Location<'static>, WeakLoop),
     Waker(Waker),
 }
 
@@ -149,7 +150,7 @@ impl<T> Promise<T> {
 
     /// True once there is a result, an error or a cancellation.
     pub fn is_done(&self) -> bool {
-        !matches!(*self.cell.state.borrow(), State::Pending(_))
+        !self.cell.is_pending()
     }
 
     /// Fulfils or fails the promise.
@@ -181,17 +182,17 @@ impl<T> Future<T> {
 
     /// True once there is a result, an error or a cancellation.
     pub fn done(&self) -> bool {
-        !matches!(*self.cell.state.borrow(), State::Pending(_))
+        !self.cell.is_pending()
     }
 
     /// Looks at the result. Never waits: on a pending future, or after the value was taken, it is
     /// [`InvalidState`], because waiting here would stop the loop that is to bring it (S073).
     pub fn result(&self) -> Result<Ref<'_, Result<T, Error>>, InvalidState> {
-        if let State::Done(_, looked_at) = &mut *self.cell.state.borrow_mut() {
-            *looked_at = true;
-        }
         Ref::filter_map(self.cell.state.borrow(), |state| match state {
-            State::Done(result, _) => Some(result),
+            State::Done(result, looked_at) => {
+                looked_at.set(true);
+                Some(result)
+            }
             State::Pending(_) | State::Taken => None,
         })
         .map_err(|state| match *state {
@@ -204,7 +205,8 @@ impl<T> Future<T> {
     /// next one. `add_future` of Tornado is the same thing (T015, T043).
     #[track_caller]
     pub fn add_done_callback(&self, callback: impl FnOnce(&Self) + 'static) {
-        let waiter = Waiter::Callback(Box::new(callback), Location::caller());
+        let home = IoLoop::current().downgrade();
+        let waiter = Waiter::Callback(Box::new(callback), Location::caller(), home);
         if let Some(waiter) = self.cell.enlist(waiter) {
             self.cell.schedule(waiter);
         }
@@ -218,7 +220,9 @@ impl<T> Future<T> {
         }
         let canceller = self.cell.canceller.borrow_mut().take();
         let cancelled = self.cell.settle(Err(Error::Cancelled)).is_ok();
-        if let Some((who, number)) = canceller {
+        if let Some((who, number)) = canceller
+            && let Some(who) = who.upgrade()
+        {
             who.cancel(number);
         }
         cancelled
@@ -282,13 +286,20 @@ impl<T> std::future::Future for Future<T> {
 }
 
 impl<T: 'static> Cell<T> {
+    fn is_pending(&self) -> bool {
+        matches!(*self.state.borrow(), State::Pending(_))
+    }
+
     /// Single assignment, and the order of the waiters.
     fn settle(self: &Rc<Self>, outcome: Result<T, Error>) -> Result<(), InvalidState> {
+        if !self.is_pending() {
+            return Err(InvalidState::Done); // somebody may be looking at the result
+        }
         let waiters = {
             let mut state = self.state.borrow_mut();
             match std::mem::replace(&mut *state, State::Taken) {
                 State::Pending(waiters) => {
-                    *state = State::Done(outcome, false);
+                    *state = State::Done(outcome, std::cell::Cell::new(false));
                     waiters
                 }
                 done => {
@@ -305,6 +316,9 @@ impl<T: 'static> Cell<T> {
 
     /// Adds a waiter; gives it back if there is nothing to wait for.
     fn enlist(&self, waiter: Waiter<T>) -> Option<Waiter<T>> {
+        if !self.is_pending() {
+            return Some(waiter); // somebody may be looking at the result
+        }
         let mut state = self.state.borrow_mut();
         let State::Pending(waiters) = &mut *state else { return Some(waiter) };
         if let Waiter::Waker(waker) = &waiter {
@@ -323,13 +337,17 @@ impl<T: 'static> Cell<T> {
     }
 
     /// Both kinds go through the ready queue, so the order of registration is the order of running.
+    /// Where no loop runs, a callback goes to the one that was current when it was registered; if
+    /// that is closed or gone, it is dropped like every callback of such a loop.
     fn schedule(self: &Rc<Self>, waiter: Waiter<T>) {
         match waiter {
             Waiter::Waker(waker) => waker.wake(),
-            Waiter::Callback(callback, place) => {
+            Waiter::Callback(callback, place, home) => {
+                let Some(io_loop) = IoLoop::try_current().or_else(|| home.upgrade()) else {
+                    return;
+                };
                 let future = Future { cell: Rc::clone(self) };
-                let run = Box::new(move || callback(&future));
-                IoLoop::current().add_callback_at(place, run);
+                io_loop.add_callback_at(place, Box::new(move || callback(&future)));
             }
         }
     }
@@ -338,7 +356,10 @@ impl<T: 'static> Cell<T> {
 /// An error nobody ever looked at is said once, with the line that made the promise (S142).
 impl<T> Drop for Cell<T> {
     fn drop(&mut self) {
-        let State::Done(Err(error), false) = &*self.state.borrow() else { return };
+        let State::Done(Err(error), looked_at) = self.state.get_mut() else { return };
+        if looked_at.get() {
+            return;
+        }
         let expected = self.quiet.borrow().as_ref().is_some_and(|quiet| quiet(error));
         if error.is_a_failure() && !expected {
             let place = self.place;

@@ -36,14 +36,14 @@ impl<T: Clone> SharedFuture<T> {
 
     /// True once there is an outcome.
     pub fn done(&self) -> bool {
-        !matches!(*self.cell.state.borrow(), State::Pending(_))
+        !self.cell.is_pending()
     }
 
     /// A clone of the outcome, if there is one.
     fn look(&self) -> Option<Result<T, Error>> {
-        match &mut *self.cell.state.borrow_mut() {
+        match &*self.cell.state.borrow() {
             State::Done(outcome, looked_at) => {
-                *looked_at = true;
+                looked_at.set(true);
                 Some(outcome.clone())
             }
             State::Taken => Some(Err(Error::Taken)),

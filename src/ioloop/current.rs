@@ -78,7 +78,21 @@ impl IoLoop {
     }
 }
 
+/// A loop, named without keeping it alive.
+pub(crate) struct WeakLoop(Weak<Core>);
+
+impl WeakLoop {
+    /// The loop, if it still lives; perhaps it is closed.
+    pub(crate) fn upgrade(&self) -> Option<IoLoop> {
+        self.0.upgrade().map(|core| IoLoop { core })
+    }
+}
+
 impl IoLoop {
+    pub(crate) fn downgrade(&self) -> WeakLoop {
+        WeakLoop(Rc::downgrade(&self.core))
+    }
+
     /// Makes this loop current for one step outside of `start`; nothing inside of it.
     pub(crate) fn enter_for_a_step(&self) -> Option<Entered> {
         if self.is_running() { None } else { enter(self).ok() }
@@ -127,15 +141,12 @@ pub(crate) fn owner<R>(id: u64, act: impl FnOnce(&IoLoop) -> R) -> Option<R> {
 /// Gives the running callback a name and a line for the slow-callback detector and the trace.
 /// `label` is only called when somebody watches.
 pub fn describe(place: &'static Location<'static>, label: impl FnOnce() -> String) {
-    let _ = RUNNING.try_with(|slot| {
-        if let Some(io_loop) = &*slot.borrow()
-            && io_loop.is_observed()
-            && let Some(activity) = &mut *io_loop.core.activity.borrow_mut()
-        {
-            activity.place = place;
-            activity.label = Some(label());
-        }
-    });
+    let Some(io_loop) = IoLoop::try_current().filter(IoLoop::is_observed) else { return };
+    let label = label(); // somebody else's code: nothing is borrowed
+    if let Some(activity) = &mut *io_loop.core.activity.borrow_mut() {
+        activity.place = place;
+        activity.label = Some(label);
+    }
 }
 
 /// Says what the coroutine that is being polled is about to wait for. Leaf futures call it just

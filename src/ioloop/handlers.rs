@@ -103,6 +103,9 @@ impl IoLoop {
         interest: Interest,
         handler: Rc<dyn EventHandler>,
     ) -> io::Result<Token> {
+        if self.is_closed() {
+            return Err(io::Error::other("the loop is closed"));
+        }
         let token = self.core.handlers.borrow_mut().insert(handler);
         let registered = self.core.reactor.borrow_mut().register(source, token, interest);
         if let Err(error) = registered {
@@ -120,6 +123,10 @@ impl IoLoop {
         token: Token,
         interest: Interest,
     ) -> io::Result<()> {
+        // A stale token would take the reports away from whoever watches the source now.
+        if !self.core.handlers.borrow().contains(token) {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "the handler was removed"));
+        }
         self.core.reactor.borrow_mut().reregister(source, token, interest)
     }
 

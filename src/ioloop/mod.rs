@@ -32,7 +32,7 @@ use reactor::{Events, Instant, Reactor, Slots};
 pub use self::builder::Builder;
 pub(crate) use self::callbacks::Stepper;
 use self::callbacks::{Job, ReadyQueue};
-pub(crate) use self::current::{WaitNote, owner};
+pub(crate) use self::current::{WaitNote, WeakLoop, owner};
 pub use self::current::{describe, note_wait};
 use self::entropy::Entropy;
 pub use self::guard::Exception;
@@ -166,15 +166,12 @@ impl IoLoop {
         }
         let _current = current::enter(self)?;
         self.core.state.set(State::Running);
+        let _run = Run(self);
         self.refresh_now();
-        let mut outcome = Ok(());
-        while self.core.state.get() == State::Running && outcome.is_ok() {
-            outcome = self.turn();
+        while self.core.state.get() == State::Running {
+            self.turn()?;
         }
-        if self.core.state.get() != State::Closed {
-            self.core.state.set(State::Idle);
-        }
-        outcome
+        Ok(())
     }
 
     /// One turn, in Tornado's order. What a callback adds runs in the next turn, never in this
@@ -205,7 +202,7 @@ impl IoLoop {
     }
 
     /// Drops everything the loop holds: callbacks, timers, handlers with their sources, suspended
-    /// coroutines. From now on callbacks from other threads are dropped silently (T007, T011).
+    /// coroutines, observers. From now on whatever is added is dropped, silently (T007, T011).
     pub fn close(&self) {
         if self.core.state.replace(State::Closed) == State::Closed {
             return;
@@ -220,6 +217,11 @@ impl IoLoop {
         }
         // The users' destructors run here, when nothing of ours is borrowed.
         drop((ready, timers, handlers, signals));
+        // Last those who may want to hear of that; they often hold the loop, which is a cycle.
+        self.core.observed.set(false);
+        let observers = self.core.observers.take();
+        let exception_hook = self.core.exception_hook.take();
+        drop((observers, exception_hook));
     }
 
     /// True after [`close`](Self::close).
@@ -353,6 +355,17 @@ impl IoLoop {
         if self.core.observed.get() {
             let (number, now) = (self.core.turns.get(), self.time());
             self.observe(|observer| observer.turn_end(number, now));
+        }
+    }
+}
+
+/// Ends a run, also one that is left by an error or a panic: the loop can be started again.
+struct Run<'a>(&'a IoLoop);
+
+impl Drop for Run<'_> {
+    fn drop(&mut self) {
+        if !self.0.is_closed() {
+            self.0.core.state.set(State::Idle);
         }
     }
 }

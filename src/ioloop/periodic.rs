@@ -61,6 +61,8 @@ struct Inner {
     scheduled: Cell<Instant>,
     timeout: Cell<Option<TimeoutHandle>>,
     running: Cell<bool>,
+    /// The callback has not ended: what it ends with schedules the next call.
+    busy: Cell<bool>,
 }
 
 impl PeriodicCallback {
@@ -106,6 +108,7 @@ impl PeriodicCallback {
             scheduled: Cell::new(Instant::ZERO),
             timeout: Cell::new(None),
             running: Cell::new(false),
+            busy: Cell::new(false),
         };
         Self { inner: Rc::new(inner) }
     }
@@ -116,12 +119,15 @@ impl PeriodicCallback {
         self
     }
 
-    /// Begins, or begins anew: the first call comes one period from now.
+    /// Begins, or begins anew: the first call comes one period from now, or on that grid when the
+    /// call that is still busy has ended.
     pub fn start(&self) {
         self.stop();
         self.inner.running.set(true);
         self.inner.scheduled.set(self.inner.io_loop.time());
-        Inner::schedule(&self.inner);
+        if !self.inner.busy.get() {
+            Inner::schedule(&self.inner);
+        }
     }
 
     /// No further call.
@@ -160,13 +166,15 @@ impl Inner {
 
     fn run(inner: &Rc<Self>) {
         inner.timeout.set(None);
+        inner.busy.set(true);
         let mut busy = None;
         inner.io_loop.run_guarded("periodic callback", inner.place, || {
             busy = (inner.callback.borrow_mut())();
         });
         let again = Rc::clone(inner);
         let reschedule = move || {
-            if again.running.get() && again.timeout.get().is_none() {
+            again.busy.set(false);
+            if again.running.get() {
                 Self::schedule(&again);
             }
         };

@@ -26,6 +26,7 @@ pub(super) struct SignalTable {
     entries: Vec<Entry>,
     next_number: u64,
     handler: HandlerId,
+    line: Rc<Signals>,
     watched: Vec<Signal>,
 }
 
@@ -64,46 +65,58 @@ impl IoLoop {
         Ok(SignalHandle(number))
     }
 
-    /// Forgets a signal callback. When a loop's last one goes, the signals are given back.
+    /// Forgets a signal callback; it is not called any more. When the last one for a signal goes,
+    /// the signal is given back, and does again what it did before.
     pub fn remove_signal(&self, handle: &SignalHandle) {
-        let mut removed = Vec::new();
-        let mut empty = None;
+        let (mut removed, mut watched, mut wanted) = (Vec::new(), 0, Vec::new());
         if let Some(table) = &mut *self.core.signals.borrow_mut() {
             removed.extend(table.entries.extract_if(.., |entry| entry.number == handle.0));
-            if table.entries.is_empty() {
-                empty = Some(table.handler.clone());
-            }
+            watched = table.watched.len();
+            wanted.clone_from(&table.watched);
+            wanted.retain(|signal| table.entries.iter().any(|entry| entry.signal == *signal));
         }
-        if let Some(handler) = empty {
-            self.remove_handler(&handler);
-            self.core.signals.take();
+        if wanted.is_empty() {
+            if let Some(table) = self.core.signals.take() {
+                self.remove_handler(&table.handler);
+            }
+        } else if wanted.len() < watched {
+            let _ = self.watch_signals(&wanted); // if there is no pipe for it, it stays caught
         }
         drop(removed); // the users' destructors run when nothing is borrowed
     }
 
-    /// Opens one line for all of `watched`, in place of the one for fewer.
+    /// Opens one line for all of `watched`, in place of the former one.
     fn watch_signals(&self, watched: &[Signal]) -> io::Result<()> {
-        let signals = Rc::new(Signals::new(watched)?);
+        let line = Rc::new(Signals::new(watched)?);
         let io_loop = self.clone();
-        let handler = self.add_handler(signals, Interest::READABLE, move |signals, _| {
-            for signal in signals.pending() {
-                io_loop.deliver(signal);
+        let handler =
+            self.add_handler(Rc::clone(&line), Interest::READABLE, move |signals, _| {
+                for signal in signals.pending() {
+                    io_loop.deliver(signal);
+                }
+            })?;
+        let mut slot = self.core.signals.borrow_mut();
+        let Some(table) = &mut *slot else {
+            let (entries, watched) = (Vec::new(), watched.to_vec());
+            *slot = Some(SignalTable { entries, next_number: 0, handler, line, watched });
+            return Ok(());
+        };
+        let former = std::mem::replace(&mut table.handler, handler);
+        let former_line = std::mem::replace(&mut table.line, Rc::clone(&line));
+        table.watched = watched.to_vec();
+        drop(slot);
+        self.remove_handler(&former);
+        // What the former line still held is not lost; what came while both were open, to both, is
+        // one signal.
+        let mut missed: Vec<Signal> = former_line.pending().collect();
+        drop(former_line);
+        for signal in line.pending() {
+            if !missed.contains(&signal) {
+                missed.push(signal);
             }
-        })?;
-        let mut table = self.core.signals.borrow_mut();
-        let before = table.take();
-        *table = Some(SignalTable {
-            handler,
-            watched: watched.to_vec(),
-            next_number: before.as_ref().map_or(0, |before| before.next_number),
-            entries: Vec::new(),
-        });
-        drop(table);
-        if let Some(before) = before {
-            self.remove_handler(&before.handler);
-            if let Some(table) = &mut *self.core.signals.borrow_mut() {
-                table.entries = before.entries;
-            }
+        }
+        for signal in missed {
+            self.deliver(signal);
         }
         Ok(())
     }
@@ -112,10 +125,21 @@ impl IoLoop {
         let table = self.core.signals.borrow();
         for entry in table.iter().flat_map(|table| &table.entries) {
             if entry.signal == signal {
+                let (io_loop, number) = (self.clone(), entry.number);
                 let callback = Rc::clone(&entry.callback);
-                let run = Box::new(move || (callback.borrow_mut())());
-                self.add_callback_at(entry.place, run);
+                let run = move || {
+                    if io_loop.listens(number) {
+                        (callback.borrow_mut())();
+                    }
+                };
+                self.add_callback_at(entry.place, Box::new(run));
             }
         }
+    }
+
+    /// False if another callback of the same signal has removed this one.
+    fn listens(&self, number: u64) -> bool {
+        let table = self.core.signals.borrow();
+        table.iter().flat_map(|table| &table.entries).any(|entry| entry.number == number)
     }
 }

@@ -130,7 +130,7 @@ pub(super) struct Due(Vec<Entry>);
 
 impl IoLoop {
     /// Runs `callback` once, at an instant or after a delay, in the turn that finds it due (T016).
-    /// Equal deadlines run in the order in which they were added.
+    /// Equal deadlines run in the order in which they were added. On a closed loop it is dropped.
     #[track_caller]
     pub fn add_timeout(
         &self,
@@ -185,8 +185,17 @@ impl IoLoop {
         }
     }
 
+    /// A closed loop gives a handle that names nothing, and drops the action.
     fn insert_timer(&self, deadline: Instant, action: Action) -> TimeoutHandle {
-        self.core.timers.borrow_mut().insert(deadline, action)
+        let mut timers = self.core.timers.borrow_mut();
+        let handle = timers.insert(deadline, action);
+        if !self.is_closed() {
+            return handle;
+        }
+        let action = timers.cancel(handle);
+        drop(timers);
+        drop(action); // the user's destructor runs when the borrow is over
+        handle
     }
 
     /// Step 2 of a turn: decided before anything runs, so that a timer added by a callback of this

@@ -125,17 +125,13 @@ impl Inner {
             self.io_loop.remove_timeout(watchdog);
         }
         wakers.into_iter().for_each(Waker::wake);
-        if reader.is_some() || on_close.is_some() {
+        if let Some(reader) = reader {
             let inner = Rc::clone(self);
-            let tell = move || {
-                if let Some(reader) = reader {
-                    reader.closed(&IoStream::share(&inner), cause);
-                }
-                if let Some(on_close) = on_close {
-                    on_close();
-                }
-            };
+            let tell = move || reader.closed(&IoStream::share(&inner), cause);
             self.io_loop.add_callback_at(self.place, Box::new(tell));
+        }
+        if let Some(on_close) = on_close {
+            self.io_loop.add_callback_at(self.place, on_close);
         }
     }
 }

@@ -175,7 +175,8 @@ impl IoStream {
     /// of unsent bytes nothing is taken: [`StreamError::BufferFull`].
     #[track_caller]
     pub fn write(&self, data: impl Into<Vec<u8>>) -> WriteFuture {
-        let mark = self.0.state.borrow_mut().accept(data.into(), &self.0.limits);
+        let data = data.into();
+        let mark = self.0.state.borrow_mut().accept(data, &self.0.limits);
         if mark.is_ok() {
             self.0.flush_unless_pumping();
         }

@@ -151,8 +151,9 @@ impl Inner {
     /// Sends what is to be sent, and tells those who wait for it.
     pub(super) fn flush(self: &Rc<Self>) {
         self.attempt(|state| state.send(&self.io_loop));
-        while let Some(waker) = self.state.borrow_mut().output.next_done() {
-            waker.wake();
+        let next_done = || self.state.borrow_mut().output.next_done();
+        while let Some(waker) = next_done() {
+            waker.wake(); // the borrow is over
         }
         self.leave_if_drained();
     }

@@ -109,11 +109,14 @@ impl IoStream {
 
     /// Appends to the output, without a copy in between. It is sent at the end of the event that
     /// is being handled, with everything else that was appended, or in the next turn, or by
-    /// [`flush`](Self::flush). To a closed stream nothing is written: [`StreamError::Closed`].
+    /// [`flush`](Self::flush). To a closed stream nothing is written: [`StreamError::Closed`]. If
+    /// `write` panics, the stream is closed: half a message is none.
     pub fn write_with<R>(&self, write: impl FnOnce(&mut Vec<u8>) -> R) -> Result<R, StreamError> {
         let mut output = self.0.state.borrow_mut().take_output()?;
         let before = output.len();
+        let whole = CloseIfPanicking(&self.0);
         let answer = write(output.writable());
+        drop(whole);
         let mut state = self.0.state.borrow_mut();
         state.return_output(output, before);
         drop(state);
@@ -137,6 +140,17 @@ impl IoStream {
     /// ends with a send anyway.
     pub fn flush(&self) {
         self.0.flush_unless_pumping();
+    }
+}
+
+/// Watches somebody else's code write.
+struct CloseIfPanicking<'a>(&'a Rc<Inner>);
+
+impl Drop for CloseIfPanicking<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.close(None);
+        }
     }
 }
 

@@ -89,7 +89,9 @@ impl EventHandler for Acceptor {
             match self.listener.accept() {
                 Ok(transport) => {
                     self.rest.set(REST_FIRST);
-                    (self.callback)(transport);
+                    // A panic must not leave this loop: of the connections behind no event tells.
+                    let call = || (self.callback)(transport);
+                    self.io_loop.run_guarded("connection", self.place, call);
                 }
                 Err(error) => match error.kind() {
                     ErrorKind::WouldBlock => return,
