@@ -177,9 +177,9 @@ impl Collection {
     pub(super) fn add_index(&mut self, mut index: Index) -> Result<()> {
         for (record, document) in &self.records {
             let keys = index.keys(document)?;
-            index.check(&keys, *record, &self.namespace)?;
             index.insert(keys, *record);
         }
+        index.check_all(&self.namespace)?;
         self.indexes.push(index);
         Ok(())
     }

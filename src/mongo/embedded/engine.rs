@@ -67,7 +67,8 @@ pub struct Engine {
     pub(super) journal: Journal,
     pub(super) fail_point: Option<FailPoint>,
     next_collection: u64,
-    object_ids: u32,
+    /// The part of new ids that tells this store from others, and the one that counts.
+    object_ids: Option<([u8; 5], u32)>,
     last_expiry: i64,
 }
 
@@ -229,12 +230,15 @@ impl Engine {
 
     /// A new `_id`: the time, chance, and a counter.
     pub(super) fn object_id(&mut self, around: &mut Surroundings<'_>) -> ObjectId {
-        let mut process = [0; 5];
-        (around.random)(&mut process);
-        self.object_ids = self.object_ids.wrapping_add(1);
-        let [_, counter @ ..] = self.object_ids.to_be_bytes();
+        let (process, count) = self.object_ids.get_or_insert_with(|| {
+            let mut process = [0; 5];
+            (around.random)(&mut process);
+            (process, 0)
+        });
+        *count = count.wrapping_add(1);
+        let [_, counter @ ..] = count.to_be_bytes();
         let seconds = (around.now.timestamp_millis() / 1000) as u32;
-        ObjectId::from_parts(seconds, process, counter)
+        ObjectId::from_parts(seconds, *process, counter)
     }
 }
 

@@ -112,6 +112,15 @@ impl Index {
         Ok(())
     }
 
+    /// Fails with the first key, in the order of the index, that two records have.
+    pub(super) fn check_all(&self, namespace: &str) -> Result<()> {
+        let mut pairs = self.entries.iter().zip(self.entries.iter().skip(1));
+        match pairs.find(|((a, one), (b, other))| a == b && one != other) {
+            Some(((key, _), _)) if self.unique => Err(self.duplicate(key, namespace)),
+            _ => Ok(()),
+        }
+    }
+
     pub(super) fn insert(&mut self, keys: Keys, record: RecordId) {
         self.multikey |= keys.multikey;
         self.entries.extend(keys.keys.into_iter().map(|key| (key, record)));

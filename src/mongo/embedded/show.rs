@@ -150,6 +150,22 @@ fn write_array(out: &mut String, items: &[Bson]) {
     out.push_str(" ]");
 }
 
+/// A value as the aggregation prints it: `[1, {a: "x"}]`, and no point in a whole double.
+pub(super) fn terse(content: &Bson) -> String {
+    let list = |items: Vec<String>| items.join(", ");
+    match content {
+        Bson::Array(items) => format!("[{}]", list(items.iter().map(terse).collect())),
+        Bson::Document(inner) => {
+            let fields = inner.iter().map(|(name, content)| format!("{name}: {}", terse(content)));
+            format!("{{{}}}", list(fields.collect()))
+        }
+        Bson::Double(x) => double(*x).trim_end_matches(".0").to_owned(),
+        Bson::ObjectId(id) => id.to_hex(),
+        Bson::DateTime(when) => super::expression::format_iso(*when),
+        other => value(other),
+    }
+}
+
 /// A document as `{a: 1}`, without the inner spaces, which some messages prefer.
 pub(super) fn compact(source: &Document) -> String {
     let fields: Vec<String> = source.iter().map(|(name, content)| field(name, content)).collect();

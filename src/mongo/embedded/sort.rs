@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 
 use bson::{Bson, Document};
 
+use super::compare::Ordered;
 use super::error::{Result, fail};
 use super::keys::{self, Key};
 use super::path::Path;
@@ -82,6 +83,12 @@ impl SortKey {
     }
 
     fn key(&self, document: &Document) -> Result<Key> {
+        // No stored `_id` is an array; one that a `$group` made is compared as a whole.
+        if let [(path, _)] = self.fields.as_slice()
+            && path.as_str() == "_id"
+        {
+            return Ok(vec![Ordered(document.get("_id").cloned().unwrap_or(Bson::Null))]);
+        }
         let paths: Vec<&Path> = self.fields.iter().map(|(path, _)| path).collect();
         let keys = match keys::of(document, &paths) {
             Ok(found) => found.keys,

@@ -51,6 +51,7 @@ impl Group {
         let mut fields = Vec::new();
         for (name, value) in source {
             if name == "_id" {
+                check_id(value)?;
                 id = Some(Expression::parse(value, given)?);
                 continue;
             }
@@ -90,6 +91,19 @@ impl Group {
             document
         });
         Ok(finished.collect())
+    }
+}
+
+/// `{ x: 1 }` would be an inclusion, which makes no sense in a key.
+fn check_id(id: &Bson) -> Result<()> {
+    let inclusion = |value: &Bson| number::is_number(value) || matches!(value, Bson::Boolean(_));
+    match id {
+        Bson::Document(fields)
+            if fields.iter().any(|(name, value)| !name.starts_with('$') && inclusion(value)) =>
+        {
+            fail!(17390, "$group does not support inclusion-style expressions")
+        }
+        _ => Ok(()),
     }
 }
 
@@ -182,7 +196,7 @@ impl Kind {
                 fail!(
                     40400,
                     "$mergeObjects requires object inputs, but input {} is of type {}",
-                    show::value(&value),
+                    show::terse(&value),
                     show::type_name(&value)
                 )
             }

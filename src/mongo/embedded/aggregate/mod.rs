@@ -172,7 +172,7 @@ fn new_root(expression: &Expression, name: &str, document: &Document) -> Result<
             40228,
             "{name} must evaluate to an object, but resulting value was: {}. Type of resulting \
              value: '{}'. Input document: {}",
-            other.as_ref().map_or_else(|| "MISSING".to_owned(), show::value),
+            other.as_ref().map_or_else(|| "MISSING".to_owned(), show::terse),
             other.as_ref().map_or("missing", show::type_name),
             show::compact(document)
         ),

@@ -54,7 +54,23 @@ pub(super) fn pipeline(source: &[Bson], given: &Given) -> Result<Pipeline> {
         }
         stages.extend(self::stage(name, argument, given)?);
     }
+    bring_limits_forward(&mut stages);
     Ok(Pipeline { stages })
+}
+
+/// A limit or skip after a stage that makes one document of each may as well come before it: less
+/// is computed, and a document nobody asked for cannot fail.
+fn bring_limits_forward(stages: &mut [Stage]) {
+    for last in 1..stages.len() {
+        let mut i = last;
+        while i > 0
+            && matches!(stages[i], Stage::Limit(_) | Stage::Skip(_))
+            && matches!(stages[i - 1], Stage::Project(_) | Stage::ReplaceRoot(..))
+        {
+            stages.swap(i, i - 1);
+            i -= 1;
+        }
+    }
 }
 
 fn stage(name: &str, argument: &Bson, given: &Given) -> Result<Vec<Stage>> {

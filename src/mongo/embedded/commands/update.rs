@@ -88,13 +88,14 @@ impl Engine {
         let mut upserted = Vec::new();
         let errors = each(entries, ordered, |i, entry| {
             let mut outcome = Outcome::default();
-            let result = self.update_entry(name, &entry, call, &mut outcome);
+            // A write that fails halfway counts as nothing, though its first documents have changed.
+            self.update_entry(name, &entry, call, &mut outcome)?;
             total.matched += outcome.matched;
             total.modified += outcome.modified;
             if let Some(id) = outcome.upserted {
                 upserted.push(doc! { "index": i as i32, "_id": id });
             }
-            result
+            Ok(())
         });
         let mut reply = doc! { "n": total.matched, "nModified": total.modified };
         if !upserted.is_empty() {
@@ -112,8 +113,8 @@ impl Engine {
     ) -> Result<()> {
         let mut given = call.given.clone();
         given.variables.extend(entry.variables.cloned().unwrap_or_default());
-        let filter = Filter::parse(entry.query, &given)?;
         let update = Update::parse(entry.update, entry.filters, &given)?;
+        let filter = Filter::parse(entry.query, &given)?;
         if entry.multi && update.is_replacement() {
             fail!(FAILED_TO_PARSE, "multi update is not supported for replacement-style update");
         }

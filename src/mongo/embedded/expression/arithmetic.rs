@@ -151,10 +151,11 @@ pub(super) fn modulo(arguments: &[Value]) -> Result<Value> {
 
 /// One number, or null.
 fn single<'a>(operator: &str, argument: &'a Value) -> Result<Option<&'a Bson>> {
+    let code = if matches!(operator, "$round" | "$trunc") { 51081 } else { 28765 };
     match argument {
         value if nullish(value) => Ok(None),
         Some(value) if number::is_number(value) => Ok(Some(value)),
-        other => fail!(28765, "{operator} only supports numeric types, not {}", type_name(other)),
+        other => fail!(code, "{operator} only supports numeric types, not {}", type_name(other)),
     }
 }
 

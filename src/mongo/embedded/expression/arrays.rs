@@ -198,8 +198,8 @@ pub(super) fn index_of(arguments: &[Value]) -> Result<Value> {
     }
     let Some(Bson::Array(items)) = &arguments[0] else {
         fail!(
-            40090,
-            "$indexOfArray requires an array as a first argument, found: {}",
+            50809,
+            "First operand of $indexOfArray must be an array. First argument is of type: {}",
             type_name(&arguments[0])
         )
     };

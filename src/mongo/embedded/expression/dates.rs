@@ -60,7 +60,7 @@ fn parts(when: DateTime) -> Parts {
 }
 
 /// `2024-02-29T13:04:05.678Z`.
-pub(super) fn format_iso(when: DateTime) -> String {
+pub(in super::super) fn format_iso(when: DateTime) -> String {
     format(when, "%Y-%m-%dT%H:%M:%S.%LZ").expect("the format is a good one")
 }
 

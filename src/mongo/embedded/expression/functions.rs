@@ -11,6 +11,8 @@ use super::{Value, arithmetic, arrays, convert, dates, logic, objects, sets, str
 pub(in super::super) struct Function {
     /// How many arguments it takes, at least and at most.
     arity: (usize, usize),
+    /// Whether an argument that is null decides, and the ones after it are not looked at.
+    pub(super) stops_at_null: bool,
     /// The names of its arguments, if they come in a document.
     pub(super) named: Option<&'static [&'static str]>,
     pub(super) call: fn(&[Value]) -> Result<Value>,
@@ -25,14 +27,23 @@ impl std::fmt::Debug for Function {
 const MANY: usize = usize::MAX;
 
 pub(super) fn look_up(name: &str) -> Option<Function> {
-    let plain = |least, most, call| Some(Function { arity: (least, most), named: None, call });
-    let named = |names: &'static [&'static str], call| {
-        Some(Function { arity: (names.len(), names.len()), named: Some(names), call })
+    let plain = |least, most, call| {
+        Some(Function { arity: (least, most), stops_at_null: false, named: None, call })
     };
+    let named = |names: &'static [&'static str], call| {
+        Some(Function {
+            arity: (names.len(), names.len()),
+            stops_at_null: false,
+            named: Some(names),
+            call,
+        })
+    };
+    let until_null =
+        |call| Some(Function { arity: (0, MANY), stops_at_null: true, named: None, call });
     match name.strip_prefix('$')? {
-        "add" => plain(0, MANY, arithmetic::add),
+        "add" => until_null(arithmetic::add),
         "subtract" => plain(2, 2, arithmetic::subtract),
-        "multiply" => plain(0, MANY, arithmetic::multiply),
+        "multiply" => until_null(arithmetic::multiply),
         "divide" => plain(2, 2, arithmetic::divide_values),
         "mod" => plain(2, 2, arithmetic::modulo),
         "abs" => plain(1, 1, arithmetic::abs),
@@ -57,7 +68,7 @@ pub(super) fn look_up(name: &str) -> Option<Function> {
         "lte" => plain(2, 2, logic::lte),
         "cmp" => plain(2, 2, logic::cmp),
         "not" => plain(1, 1, logic::not),
-        "concat" => plain(0, MANY, strings::concat),
+        "concat" => until_null(strings::concat),
         "toUpper" => plain(1, 1, strings::to_upper),
         "toLower" => plain(1, 1, strings::to_lower),
         "strLenCP" => plain(1, 1, strings::length_code_points),
@@ -78,14 +89,14 @@ pub(super) fn look_up(name: &str) -> Option<Function> {
         "first" => plain(1, 1, arrays::first),
         "last" => plain(1, 1, arrays::last),
         "in" => plain(2, 2, arrays::contains),
-        "concatArrays" => plain(0, MANY, arrays::concat),
+        "concatArrays" => until_null(arrays::concat),
         "slice" => plain(2, 3, arrays::slice),
         "reverseArray" => plain(1, 1, arrays::reverse),
         "isArray" => plain(1, 1, arrays::is_array),
         "range" => plain(2, 3, arrays::range),
         "indexOfArray" => plain(2, 4, arrays::index_of),
-        "setUnion" => plain(0, MANY, sets::union),
-        "setIntersection" => plain(0, MANY, sets::intersection),
+        "setUnion" => until_null(sets::union),
+        "setIntersection" => until_null(sets::intersection),
         "setDifference" => plain(2, 2, sets::difference),
         "setEquals" => plain(2, MANY, sets::equals),
         "setIsSubset" => plain(2, 2, sets::is_subset),

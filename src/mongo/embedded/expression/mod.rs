@@ -23,6 +23,7 @@ use bson::{Bson, DateTime, Document};
 use super::error::Result;
 pub(super) use arithmetic::{divide, sum_of};
 pub(super) use arrays::window;
+pub(super) use dates::format_iso;
 use functions::Function;
 pub(super) use parse::field_path;
 use special::Special;
@@ -89,7 +90,9 @@ impl<'a> Scope<'a> {
 impl Expression {
     /// Reads an expression as it stands in a command.
     pub(super) fn parse(source: &Bson, given: &Given) -> Result<Self> {
-        parse::Parser::new(given).expression(source)
+        let mut parser = parse::Parser::new(given);
+        let expression = parser.expression(source)?;
+        parser.finish(expression)
     }
 
     /// The expression's value for a document.
@@ -127,9 +130,16 @@ impl Expression {
                 Some(Bson::Array(items.collect::<Result<_>>()?))
             }
             Self::Call(function, arguments) => {
-                let arguments: Vec<Value> =
-                    arguments.iter().map(|a| a.in_scope(scope)).collect::<Result<_>>()?;
-                (function.call)(&arguments)?
+                let mut values = Vec::with_capacity(arguments.len());
+                for argument in arguments {
+                    let value = argument.in_scope(scope)?;
+                    if function.stops_at_null && nullish(&value) {
+                        (function.call)(&values)?; // what came before may be wrong
+                        return Ok(Some(Bson::Null));
+                    }
+                    values.push(value);
+                }
+                (function.call)(&values)?
             }
             Self::Special(special) => special.evaluate(scope)?,
         })

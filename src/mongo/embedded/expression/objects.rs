@@ -89,7 +89,7 @@ pub(super) fn merge(arguments: &[Value]) -> Result<Value> {
             other => fail!(
                 40400,
                 "$mergeObjects requires object inputs, but input {} is of type {}",
-                show::value(other),
+                show::terse(other),
                 show::type_name(other)
             ),
         }

@@ -7,18 +7,49 @@ use std::rc::Rc;
 
 use bson::{Bson, Document};
 
-use super::super::error::{FAILED_TO_PARSE, INVALID_PIPELINE_OPERATOR, Result, fail};
+use super::super::error::{FAILED_TO_PARSE, INVALID_PIPELINE_OPERATOR, Result, ServerError, fail};
 use super::special::Special;
 use super::{Expression, Given, Value, Variable, functions, in_document};
 
 pub(super) struct Parser<'g> {
     given: &'g Given,
     bound: Vec<Rc<str>>,
+    /// The first thing wrong with a constant part. mongod computes those once, beforehand, and
+    /// then complains even if nobody would have asked for the result.
+    wrong: Option<ServerError>,
 }
 
 impl<'g> Parser<'g> {
     pub(super) fn new(given: &'g Given) -> Self {
-        Self { given, bound: Vec::new() }
+        Self { given, bound: Vec::new(), wrong: None }
+    }
+
+    /// The expression, unless a constant part of it cannot be computed.
+    pub(super) fn finish(self, expression: Expression) -> Result<Expression> {
+        match self.wrong {
+            Some(error) => Err(error),
+            None => Ok(expression),
+        }
+    }
+
+    /// Computes what needs no document.
+    fn fold(&mut self, expression: Expression) -> Expression {
+        let constant = |part: &Expression| matches!(part, Expression::Constant(_));
+        let foldable = match &expression {
+            Expression::Call(_, parts) | Expression::Array(parts) => parts.iter().all(constant),
+            Expression::Object(fields) => fields.iter().all(|(_, part)| constant(part)),
+            _ => false,
+        };
+        if !foldable {
+            return expression;
+        }
+        match expression.evaluate(&Document::new()) {
+            Ok(value) => Expression::Constant(value),
+            Err(error) => {
+                self.wrong.get_or_insert(error);
+                expression
+            }
+        }
     }
 
     pub(super) fn expression(&mut self, source: &Bson) -> Result<Expression> {
@@ -27,7 +58,8 @@ impl<'g> Parser<'g> {
             Bson::Document(document) => self.document(document),
             Bson::Array(items) => {
                 let items = items.iter().map(|item| self.expression(item));
-                Ok(Expression::Array(items.collect::<Result<_>>()?))
+                let array = Expression::Array(items.collect::<Result<_>>()?);
+                Ok(self.fold(array))
             }
             value => Ok(Expression::Constant(Some(value.clone()))),
         }
@@ -63,7 +95,7 @@ impl<'g> Parser<'g> {
             }
             fields.push((name.clone(), self.expression(value)?));
         }
-        Ok(Expression::Object(fields))
+        Ok(self.fold(Expression::Object(fields)))
     }
 
     pub(super) fn operator(&mut self, name: &str, arguments: &Bson) -> Result<Expression> {
@@ -71,7 +103,7 @@ impl<'g> Parser<'g> {
             return Ok(Expression::Constant(Some(arguments.clone())));
         }
         if let Some(special) = Special::parse(self, name, arguments)? {
-            return Ok(Expression::Special(Box::new(special)));
+            return Ok(special.folded());
         }
         let Some(function) = functions::look_up(name) else {
             fail!(INVALID_PIPELINE_OPERATOR, "Unrecognized expression '{name}'")
@@ -85,7 +117,7 @@ impl<'g> Parser<'g> {
             self.arguments(arguments)?
         };
         functions::check_arity(name, &function, arguments.len())?;
-        Ok(Expression::Call(function, arguments))
+        Ok(self.fold(Expression::Call(function, arguments)))
     }
 
     /// An array is a list of arguments; anything else is one argument.

@@ -56,6 +56,22 @@ impl Special {
         }))
     }
 
+    /// A condition that is a constant has chosen already.
+    pub(super) fn folded(self) -> Expression {
+        match self {
+            Self::Cond { condition: Expression::Constant(value), then, otherwise } => {
+                if value.as_ref().is_some_and(truthy) { then } else { otherwise }
+            }
+            Self::And(parts) if parts.iter().any(|part| is_constant(part, false)) => {
+                Expression::Constant(Some(Bson::Boolean(false)))
+            }
+            Self::Or(parts) if parts.iter().any(|part| is_constant(part, true)) => {
+                Expression::Constant(Some(Bson::Boolean(true)))
+            }
+            other => Expression::Special(Box::new(other)),
+        }
+    }
+
     pub(super) fn evaluate(&self, scope: &Scope<'_>) -> Result<Value> {
         match self {
             Self::And(arguments) => all(arguments, scope, true),
@@ -81,7 +97,7 @@ impl Special {
                 }
                 match default {
                     Some(default) => default.in_scope(scope),
-                    None if branches.iter().all(never_true) => fail!(
+                    None if branches.iter().all(|(case, _)| is_constant(case, false)) => fail!(
                         40069,
                         "Cannot execute a switch statement where all the cases evaluate to false \
                          without a default"
@@ -113,9 +129,9 @@ impl Special {
     }
 }
 
-/// A case that needs no document to be false: mongod says so before it has seen one.
-fn never_true((case, _): &(Expression, Expression)) -> bool {
-    matches!(case, Expression::Constant(value) if !value.as_ref().is_some_and(truthy))
+/// Whether an expression needs no document to be true, or to be false.
+fn is_constant(part: &Expression, wanted: bool) -> bool {
+    matches!(part, Expression::Constant(value) if value.as_ref().is_some_and(truthy) == wanted)
 }
 
 fn is_true(expression: &Expression, scope: &Scope<'_>) -> Result<bool> {

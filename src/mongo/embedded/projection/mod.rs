@@ -103,7 +103,7 @@ impl Projection {
                 },
                 Node::Branch(inner) if !document.contains_key(name) && inner.computes() => {
                     let created = self.branch(inner, &Document::new(), root)?;
-                    (!created.is_empty()).then_some(Bson::Document(created))
+                    Some(Bson::Document(created))
                 }
                 _ => continue,
             };

@@ -198,6 +198,11 @@ fn bit_test(test: &BitTest, value: &Bson) -> bool {
             Some((byte >> (position % 8)) & 1 == 1)
         }
         // Beyond the 64th bit, an integer goes on with its sign.
+        Bson::Decimal128(_) => {
+            let rounded =
+                number::to_f64(value).and_then(|x| number::f64_to_i64(x.round_ties_even()));
+            rounded.map(|n| (n >> position.min(63)) & 1 == 1)
+        }
         number => number::to_i64_exact(number).map(|n| (n >> position.min(63)) & 1 == 1),
     };
     let mut answers = test.positions.iter().map(|p| is_set(*p).map(|set| set == test.set));

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use bson::{Bson, DateTime, Document, Timestamp};
 
 use super::super::compare::compare;
-use super::super::error::{Result, TYPE_MISMATCH, fail};
+use super::super::error::{PATH_NOT_VIABLE, Result, TYPE_MISMATCH, fail};
 use super::super::number::{self, ADD, MULTIPLY, Operation};
 use super::super::show;
 use super::operator::{BitOperation, Operator};
@@ -36,6 +36,9 @@ pub(super) struct Context<'a> {
     /// `_id: 1`, for error messages.
     pub(super) id: String,
 }
+
+/// What stands for the `_id` of a document that has none yet.
+pub(super) const NO_ID: &str = "no id";
 
 pub(super) fn perform(
     operator: &Operator,
@@ -122,7 +125,7 @@ fn bits(
             2,
             "Cannot apply $bit to a value of non-integral type.{} has the field {field} of \
              non-integer type {}",
-            context.id,
+            if context.id == NO_ID { "INVALID-MUTABLE-ELEMENT" } else { &context.id },
             show::type_name(other)
         ),
     };
@@ -145,19 +148,31 @@ fn bits(
 /// The value a rename moves; it may not lie inside an array.
 pub(super) fn take_source(document: &Document, path: &str, id: &str) -> Result<Option<Bson>> {
     let mut names = path.split('.');
-    let first = names.next().unwrap_or(path);
-    let (mut value, mut last) = (document.get(first), first);
+    let mut last = names.next().unwrap_or(path);
+    let mut value = document.get(last);
+    let mut in_array = None;
     for name in names {
         value = match value {
+            None => return Ok(None),
             Some(Bson::Document(inner)) => inner.get(name),
-            Some(Bson::Array(_)) => fail!(
-                2,
-                "The source field cannot be an array element, '{path}' in doc with {id} has an \
-                 array field called '{last}'"
+            Some(Bson::Array(items)) if super::tree::index(name).is_some() => {
+                in_array.get_or_insert(last);
+                super::tree::index(name).and_then(|i| items.get(i))
+            }
+            Some(other) => fail!(
+                PATH_NOT_VIABLE,
+                "cannot use the part ({last} of {path}) to traverse the element ({{{}}})",
+                show::field(last, other)
             ),
-            _ => return Ok(None),
         };
         last = name;
+    }
+    if let (Some(array), Some(_)) = (in_array, value) {
+        fail!(
+            2,
+            "The source field cannot be an array element, '{path}' in doc with {id} has an array \
+             field called '{array}'"
+        );
     }
     Ok(value.cloned())
 }

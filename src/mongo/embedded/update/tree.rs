@@ -245,7 +245,9 @@ impl Tree {
         occasion: Occasion,
         given: &Given,
     ) -> Result<()> {
-        let id = document.get("_id").map_or_else(String::new, |id| show::field("_id", id));
+        let id = document
+            .get("_id")
+            .map_or_else(|| apply::NO_ID.to_owned(), |id| show::field("_id", id));
         let moved = self
             .renames
             .iter()

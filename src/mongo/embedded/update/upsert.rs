@@ -14,7 +14,10 @@ const NOT_SINGLE_VALUE_FIELD: i32 = 54;
 /// All equalities of the query as a document.
 pub(super) fn start(query: &Filter) -> Result<Document> {
     let mut found: Vec<(&Path, &Bson)> = Vec::new();
-    collect(query, &mut found)?;
+    collect(query, &mut found);
+    // mongod sorts a query before it looks at it.
+    found.sort_by_key(|(path, _)| path.as_str());
+    check(&found)?;
     let mut document = Document::new();
     for (path, value) in found {
         let names: Vec<&str> = path.as_str().split('.').collect();
@@ -44,45 +47,48 @@ impl RetainId for Document {
     }
 }
 
-fn collect<'a>(query: &'a Filter, found: &mut Vec<(&'a Path, &'a Bson)>) -> Result<()> {
+fn collect<'a>(query: &'a Filter, found: &mut Vec<(&'a Path, &'a Bson)>) {
     match query {
-        Filter::All(children) => children.iter().try_for_each(|child| collect(child, found)),
+        Filter::All(children) => children.iter().for_each(|child| collect(child, found)),
         Filter::Any(children) if children.len() == 1 => collect(&children[0], found),
         Filter::Field(path, test) => collect_test(path, test, found),
-        _ => Ok(()),
+        _ => {}
     }
 }
 
-fn collect_test<'a>(
-    path: &'a Path,
-    test: &'a Test,
-    found: &mut Vec<(&'a Path, &'a Bson)>,
-) -> Result<()> {
+fn collect_test<'a>(path: &'a Path, test: &'a Test, found: &mut Vec<(&'a Path, &'a Bson)>) {
     let value = match test {
         Test::Compare(Comparison::Equal, value) => value,
         Test::In(values, patterns) if values.len() == 1 && patterns.is_empty() => &values[0],
         Test::All(tests) => {
-            return tests.iter().try_for_each(|test| collect_test(path, test, found));
+            return tests.iter().for_each(|test| collect_test(path, test, found));
         }
-        _ => return Ok(()),
+        _ => return,
     };
-    for (other, _) in found.iter() {
-        let (new, old) = (path.as_str(), other.as_str());
-        if new == old {
-            fail!(
-                NOT_SINGLE_VALUE_FIELD,
-                "cannot infer query fields to set, path '{new}' is matched twice"
-            );
-        }
-        let inside = |a: &str, b: &str| a.strip_prefix(b).is_some_and(|rest| rest.starts_with('.'));
-        if inside(new, old) || inside(old, new) {
-            fail!(
-                NOT_SINGLE_VALUE_FIELD,
-                "cannot infer query fields to set, both paths '{new}' and '{old}' are matched"
-            );
+    found.push((path, value));
+}
+
+/// Two equalities may not speak of one path, nor of a path and what is inside it.
+fn check(found: &[(&Path, &Bson)]) -> Result<()> {
+    for (i, (path, _)) in found.iter().enumerate() {
+        for (other, _) in &found[..i] {
+            let (new, old) = (path.as_str(), other.as_str());
+            if new == old {
+                fail!(
+                    NOT_SINGLE_VALUE_FIELD,
+                    "cannot infer query fields to set, path '{new}' is matched twice"
+                );
+            }
+            let inside =
+                |a: &str, b: &str| a.strip_prefix(b).is_some_and(|rest| rest.starts_with('.'));
+            if inside(new, old) || inside(old, new) {
+                fail!(
+                    NOT_SINGLE_VALUE_FIELD,
+                    "cannot infer query fields to set, both paths '{new}' and '{old}' are matched"
+                );
+            }
         }
     }
-    found.push((path, value));
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 //! Owns positional components while they are resolved, and the objections to paths that cannot be
 //! followed. Read next: `apply.rs`, which performs the operator at the end of a path.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use bson::{Bson, Document, doc};
@@ -11,6 +12,7 @@ use super::super::error::{PATH_NOT_VIABLE, Result, fail};
 use super::super::query::Filter;
 use super::super::show;
 use super::apply::{Change, Context, perform};
+use super::operator::Operator;
 use super::tree::{Fields, Name, Node, conflict, index};
 
 /// One application of a tree to a document.
@@ -28,11 +30,8 @@ impl Walk<'_> {
         path: &str,
     ) -> Result<bool> {
         let mut written = false;
-        for (Name(name), node) in fields {
+        for (Name(name), node) in &*self.resolved(fields, path)? {
             let here = join(path, name);
-            if name == "$" {
-                fail!(2, "The positional operator did not find the match needed from the query.");
-            }
             if let Some(value) = document.get_mut(name) {
                 match self.node(node, Some(value), name, &here)? {
                     Change::Keep => {}
@@ -52,6 +51,23 @@ impl Walk<'_> {
             }
         }
         Ok(written)
+    }
+
+    /// The fields with the positional `$` put in numbers.
+    fn resolved<'f>(&self, fields: &'f Fields, path: &str) -> Result<Cow<'f, Fields>> {
+        let positional = Name("$".to_owned());
+        let Some(node) = fields.get(&positional) else { return Ok(Cow::Borrowed(fields)) };
+        let Some(position) = self.context.occasion.position else {
+            fail!(2, "The positional operator did not find the match needed from the query.")
+        };
+        let mut resolved = fields.clone();
+        resolved.remove(&positional);
+        let name = position.to_string();
+        let here = join(path, &name);
+        if resolved.insert(Name(name), node.clone()).is_some() {
+            return Err(conflict(&format!("Update created a conflict at '{here}'")));
+        }
+        Ok(Cow::Owned(resolved))
     }
 
     fn node(
@@ -77,10 +93,13 @@ impl Walk<'_> {
             (Node::Fields(fields), Some(Bson::Array(items))) => {
                 Ok(inside(self.indexes(fields, items, name, path)?))
             }
-            (Node::Fields(fields), Some(value)) => match self.first_creation(fields, path)? {
-                None => Ok(Change::Keep),
-                Some(field) => not_viable(&field, name, value),
-            },
+            (Node::Fields(fields), Some(value)) => {
+                check_passable(&*self.resolved(fields, path)?, name, path, value)?;
+                match self.first_creation(fields, path)? {
+                    None => Ok(Change::Keep),
+                    Some(field) => not_viable(&field, name, value),
+                }
+            }
             (Node::Elements(_), None) => fail!(
                 2,
                 "The path '{path}' must exist in the document in order to apply array updates."
@@ -104,24 +123,11 @@ impl Walk<'_> {
         path: &str,
     ) -> Result<bool> {
         let mut written = false;
-        let mut resolved: Fields = BTreeMap::new();
-        for (Name(field), node) in fields {
-            let field = match (field.as_str(), self.context.occasion.position) {
-                ("$", Some(position)) => position.to_string(),
-                ("$", None) => fail!(
-                    2,
-                    "The positional operator did not find the match needed from the query."
-                ),
-                (other, _) => other.to_owned(),
-            };
-            if resolved.insert(Name(field.clone()), node.clone()).is_some() {
-                let here = join(path, &field);
-                return Err(conflict(&format!("Update created a conflict at '{here}'")));
-            }
-        }
-        for (Name(field), node) in &resolved {
+        for (Name(field), node) in &*self.resolved(fields, path)? {
             let here = join(path, field);
             let Some(i) = index(field) else {
+                let only = Fields::from([(Name(field.clone()), node.clone())]);
+                check_passable(&only, name, path, &Bson::Array(items.clone()))?;
                 if self.creates(node, &here)? {
                     return not_viable(field, name, &Bson::Array(items.clone())).map(|_| false);
                 }
@@ -200,16 +206,34 @@ impl Walk<'_> {
     }
 
     fn first_creation(&self, fields: &Fields, path: &str) -> Result<Option<String>> {
-        for (Name(name), node) in fields {
-            if name == "$" {
-                fail!(2, "The positional operator did not find the match needed from the query.");
-            }
+        for (Name(name), node) in &*self.resolved(fields, path)? {
             if self.creates(node, &join(path, name))? {
                 return Ok(Some(name.clone()));
             }
         }
         Ok(None)
     }
+}
+
+/// Operators that only take away mind a value that cannot be entered, though they create nothing.
+fn check_passable(fields: &Fields, name: &str, path: &str, value: &Bson) -> Result<()> {
+    for (Name(field), node) in fields {
+        let mut node = node;
+        let mut full = join(path, field);
+        while let Node::Fields(inner) = node {
+            let Some((Name(next), below)) = inner.iter().next() else { break };
+            full = join(&full, next);
+            node = below;
+        }
+        if let Node::Leaf(Operator::Pull(_) | Operator::Pop { .. }) = node {
+            let shown = show::field(name, value);
+            fail!(
+                PATH_NOT_VIABLE,
+                "Cannot use the part ({field}) of ({full}) to traverse the element ({{{shown}}})"
+            );
+        }
+    }
+    Ok(())
 }
 
 fn not_viable(field: &str, name: &str, value: &Bson) -> Result<Change> {
