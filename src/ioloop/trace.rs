@@ -1,7 +1,7 @@
 //! The text trace: the story of the loop, a line an event, for terminals, tests and books.
 //!
 //! Writes to whatever it is given; times are microseconds since the trace began. Knows only the
-//! observer's view. Read next: `../future.rs`.
+//! observer's view. Read next: `../future/mod.rs`.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
