@@ -69,13 +69,14 @@ pub fn run<T: 'static>(io_loop: &IoLoop, test: impl Future<Output = T> + 'static
     }
 }
 
-/// A loop on this machine's own backend whose clock is virtual: it jumps to the next deadline
-/// when nothing else is left to do.
+/// A loop whose clock is virtual: it jumps to the next deadline when nothing else is left to do.
+/// The backend under it is this machine's own, or the one `SQUALL_REACTOR` names.
 ///
 /// # Panics
-/// If the process is out of descriptors.
+/// If `SQUALL_REACTOR` names no backend, or the process is out of descriptors.
 pub fn virtual_loop() -> (IoLoop, TimeControl) {
-    let (reactor, control) = VirtualTime::new(Backend::native()).expect("a virtual clock");
+    let backend = Backend::from_env().expect("a backend of this machine");
+    let (reactor, control) = VirtualTime::new(backend).expect("a virtual clock");
     let io_loop = IoLoop::builder().reactor(Box::new(reactor)).build().expect("a loop");
     (io_loop, control)
 }
