@@ -114,8 +114,12 @@ impl Index {
 
     /// Fails with the first key, in the order of the index, that two records have.
     pub(super) fn check_all(&self, namespace: &str) -> Result<()> {
-        let mut pairs = self.entries.iter().zip(self.entries.iter().skip(1));
-        match pairs.find(|((a, one), (b, other))| a == b && one != other) {
+        let pairs = self.entries.iter().zip(self.entries.iter().skip(1));
+        let mut doubled = pairs.filter(|((a, one), (b, other))| a == b && one != other);
+        let descending =
+            self.key().values().next().and_then(number::to_f64).is_some_and(|n| n < 0.0);
+        let first = if descending { doubled.next_back() } else { doubled.next() };
+        match first {
             Some(((key, _), _)) if self.unique => Err(self.duplicate(key, namespace)),
             _ => Ok(()),
         }

@@ -13,6 +13,8 @@ pub(in super::super) struct Function {
     arity: (usize, usize),
     /// Whether an argument that is null decides, and the ones after it are not looked at.
     pub(super) stops_at_null: bool,
+    /// Whether the order of its arguments means nothing.
+    pub(super) commutes: bool,
     /// The names of its arguments, if they come in a document.
     pub(super) named: Option<&'static [&'static str]>,
     pub(super) call: fn(&[Value]) -> Result<Value>,
@@ -28,22 +30,30 @@ const MANY: usize = usize::MAX;
 
 pub(super) fn look_up(name: &str) -> Option<Function> {
     let plain = |least, most, call| {
-        Some(Function { arity: (least, most), stops_at_null: false, named: None, call })
+        Some(Function {
+            arity: (least, most),
+            stops_at_null: false,
+            commutes: false,
+            named: None,
+            call,
+        })
     };
     let named = |names: &'static [&'static str], call| {
         Some(Function {
             arity: (names.len(), names.len()),
             stops_at_null: false,
+            commutes: false,
             named: Some(names),
             call,
         })
     };
-    let until_null =
-        |call| Some(Function { arity: (0, MANY), stops_at_null: true, named: None, call });
+    let until_null = |commutes, call| {
+        Some(Function { arity: (0, MANY), stops_at_null: true, commutes, named: None, call })
+    };
     match name.strip_prefix('$')? {
-        "add" => until_null(arithmetic::add),
+        "add" => until_null(true, arithmetic::add),
         "subtract" => plain(2, 2, arithmetic::subtract),
-        "multiply" => until_null(arithmetic::multiply),
+        "multiply" => until_null(true, arithmetic::multiply),
         "divide" => plain(2, 2, arithmetic::divide_values),
         "mod" => plain(2, 2, arithmetic::modulo),
         "abs" => plain(1, 1, arithmetic::abs),
@@ -68,7 +78,7 @@ pub(super) fn look_up(name: &str) -> Option<Function> {
         "lte" => plain(2, 2, logic::lte),
         "cmp" => plain(2, 2, logic::cmp),
         "not" => plain(1, 1, logic::not),
-        "concat" => until_null(strings::concat),
+        "concat" => until_null(false, strings::concat),
         "toUpper" => plain(1, 1, strings::to_upper),
         "toLower" => plain(1, 1, strings::to_lower),
         "strLenCP" => plain(1, 1, strings::length_code_points),
@@ -89,14 +99,14 @@ pub(super) fn look_up(name: &str) -> Option<Function> {
         "first" => plain(1, 1, arrays::first),
         "last" => plain(1, 1, arrays::last),
         "in" => plain(2, 2, arrays::contains),
-        "concatArrays" => until_null(arrays::concat),
+        "concatArrays" => until_null(false, arrays::concat),
         "slice" => plain(2, 3, arrays::slice),
         "reverseArray" => plain(1, 1, arrays::reverse),
         "isArray" => plain(1, 1, arrays::is_array),
         "range" => plain(2, 3, arrays::range),
         "indexOfArray" => plain(2, 4, arrays::index_of),
-        "setUnion" => until_null(sets::union),
-        "setIntersection" => until_null(sets::intersection),
+        "setUnion" => until_null(true, sets::union),
+        "setIntersection" => until_null(true, sets::intersection),
         "setDifference" => plain(2, 2, sets::difference),
         "setEquals" => plain(2, MANY, sets::equals),
         "setIsSubset" => plain(2, 2, sets::is_subset),

@@ -117,6 +117,11 @@ impl<'g> Parser<'g> {
             self.arguments(arguments)?
         };
         functions::check_arity(name, &function, arguments.len())?;
+        let mut arguments = arguments;
+        if function.commutes {
+            // As mongod does: what is known beforehand is looked at last.
+            arguments.sort_by_key(|part| matches!(part, Expression::Constant(_)));
+        }
         Ok(self.fold(Expression::Call(function, arguments)))
     }
 

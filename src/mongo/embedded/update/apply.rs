@@ -68,7 +68,7 @@ pub(super) fn perform(
             let time = (context.now.timestamp_millis() / 1000) as u32;
             Change::Set(Bson::Timestamp(Timestamp { time, increment: 1 }))
         }
-        Operator::Push(push) => arrays::push(push, value, field, context)?,
+        Operator::Push(push) => arrays::push(push, value, path, context)?,
         Operator::AddToSet(items) => arrays::add_to_set(items, value, field)?,
         Operator::Pull(pull) => arrays::pull(pull, value)?,
         Operator::Pop { first } => arrays::pop(*first, value, path)?,

@@ -13,7 +13,7 @@ use super::operator::{Pull, Push, PushSort};
 pub(super) fn push(
     push: &Push,
     value: Option<&Bson>,
-    field: &str,
+    path: &str,
     context: &Context<'_>,
 ) -> Result<Change> {
     let mut items = match value {
@@ -21,7 +21,7 @@ pub(super) fn push(
         Some(Bson::Array(items)) => items.clone(),
         Some(other) => fail!(
             2,
-            "The field '{field}' must be an array but is of type {} in document {{{}}}",
+            "The field '{path}' must be an array but is of type {} in document {{{}}}",
             show::type_name(other),
             context.id
         ),

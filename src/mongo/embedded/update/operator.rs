@@ -5,11 +5,11 @@
 
 use std::cmp::Ordering;
 
-use bson::{Bson, Document};
+use bson::Bson;
 
 use super::super::error::{FAILED_TO_PARSE, Result, TYPE_MISMATCH, fail};
 use super::super::expression::Given;
-use super::super::query::{Filter, Pattern, Test, is_operators};
+use super::super::query::{Filter, Pattern, Test};
 use super::super::sort::SortKey;
 use super::super::{number, show};
 
@@ -252,16 +252,10 @@ fn add_to_set(value: &Bson) -> Result<Vec<Bson>> {
 
 fn pull(value: &Bson, given: &Given) -> Result<Pull> {
     Ok(match value {
-        Bson::Document(condition) => {
-            if is_operators(condition) && !is_logical(condition) {
-                if let Some(unknown) = condition.keys().find(|name| !is_test(name)) {
-                    return Filter::parse(&single(unknown), given).map(Pull::Document);
-                }
-                Pull::Test(Test::parse(condition, given)?)
-            } else {
-                Pull::Document(Filter::parse(condition, given)?)
-            }
+        Bson::Document(condition) if condition.keys().next().is_some_and(|name| is_test(name)) => {
+            Pull::Test(Test::parse(condition, given)?)
         }
+        Bson::Document(condition) => Pull::Document(Filter::parse(condition, given)?),
         Bson::RegularExpression(regex) => {
             Pull::Pattern(Pattern::new(regex.pattern.as_str(), regex.options.as_str())?)
         }
@@ -269,16 +263,7 @@ fn pull(value: &Bson, given: &Given) -> Result<Pull> {
     })
 }
 
-/// A query of one unknown operator, for the objection to it.
-fn single(name: &str) -> Document {
-    bson::doc! { name: 1 }
-}
-
-fn is_logical(condition: &Document) -> bool {
-    let first = condition.keys().next().map(String::as_str);
-    matches!(first, Some("$and" | "$or" | "$nor" | "$expr" | "$comment"))
-}
-
+/// Operators that may begin a condition on the elements themselves; `$not` is none of them.
 fn is_test(name: &str) -> bool {
     matches!(
         name,
@@ -290,7 +275,6 @@ fn is_test(name: &str) -> bool {
             | "$gte"
             | "$in"
             | "$nin"
-            | "$not"
             | "$exists"
             | "$type"
             | "$regex"

@@ -127,6 +127,7 @@ impl Tree {
             fail!(2, "The 'to' field for $rename must be a string: {shown}")
         };
         check_path(from)?;
+        self.add(from, Operator::RenameAway, used)?;
         check_path(to)?;
         if from == to {
             fail!(2, "The source and target field for $rename must differ: {shown}");
@@ -147,7 +148,6 @@ impl Tree {
             fail!(2, "The destination field for $rename may not be dynamic: {to}");
         }
         self.renames.push((from.to_owned(), to.clone()));
-        self.add(from, Operator::RenameAway, used)?;
         self.add(to, Operator::RenameFrom(from.to_owned()), used)
     }
 
@@ -253,7 +253,9 @@ impl Tree {
             .iter()
             .map(|(from, to)| {
                 let source = apply::take_source(document, from, &id)?;
-                apply::check_target(document, to, &id)?;
+                if source.is_some() {
+                    apply::check_target(document, to, &id)?;
+                }
                 if to == "_id" && source.is_some() {
                     fail!(
                         IMMUTABLE_FIELD,
