@@ -114,9 +114,9 @@ impl IoStream {
     pub fn write_with<R>(&self, write: impl FnOnce(&mut Vec<u8>) -> R) -> Result<R, StreamError> {
         let mut output = self.0.state.borrow_mut().take_output()?;
         let before = output.len();
-        let whole = CloseIfPanicking(&self.0);
+        let half = CloseHalfWritten(&self.0);
         let answer = write(output.writable());
-        drop(whole);
+        std::mem::forget(half); // whole now: only a panic drops it
         let mut state = self.0.state.borrow_mut();
         state.return_output(output, before);
         drop(state);
@@ -143,14 +143,13 @@ impl IoStream {
     }
 }
 
-/// Watches somebody else's code write.
-struct CloseIfPanicking<'a>(&'a Rc<Inner>);
+/// Watches somebody else's code write; dropped by its panic only. `thread::panicking` would not
+/// do: a destructor may write, rightly, while another panic is on its way.
+struct CloseHalfWritten<'a>(&'a Rc<Inner>);
 
-impl Drop for CloseIfPanicking<'_> {
+impl Drop for CloseHalfWritten<'_> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.close(None);
-        }
+        self.0.close(None);
     }
 }
 
