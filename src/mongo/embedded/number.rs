@@ -1,7 +1,7 @@
 //! The four number types as one: compared by value, added and multiplied with mongod's promotions.
 //!
 //! `int32` grows into `int64` when it must, doubles win over integers, decimals win over all. Knows
-//! nothing of documents. Read next: `update/operators.rs` (`$inc`, `$mul`) and `expression/arithmetic.rs`.
+//! nothing of documents. Read next: `update/operator.rs` (`$inc`, `$mul`) and `expression/arithmetic.rs`.
 
 use std::cmp::Ordering;
 
@@ -109,7 +109,7 @@ pub(super) fn to_i64_saturating(value: &Bson) -> Option<i64> {
 /// The integer part of a double, if it fits.
 pub(super) fn f64_to_i64(value: f64) -> Option<i64> {
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
-    (value >= -LIMIT && value < LIMIT).then_some(value as i64)
+    (-LIMIT..LIMIT).contains(&value).then_some(value as i64)
 }
 
 /// What to do with a pair of numbers, for each of the types they may meet in.

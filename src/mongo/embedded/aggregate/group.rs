@@ -171,16 +171,13 @@ impl Kind {
                 *count += 1;
             }
             (Self::Extreme(wanted), State::Value(best), Some(value))
-                if !matches!(value, Bson::Null | Bson::Undefined) =>
+                if !matches!(value, Bson::Null | Bson::Undefined)
+                    && best.as_ref().is_none_or(|best| compare(&value, best) == wanted) =>
             {
-                if best.as_ref().is_none_or(|best| compare(&value, best) == wanted) {
-                    *best = Some(value);
-                }
+                *best = Some(value);
             }
-            (Self::First, State::Value(first), value) => {
-                if first.is_none() {
-                    *first = Some(value.unwrap_or(Bson::Null));
-                }
+            (Self::First, State::Value(first), value) if first.is_none() => {
+                *first = Some(value.unwrap_or(Bson::Null));
             }
             (Self::Last, State::Value(last), value) => *last = Some(value.unwrap_or(Bson::Null)),
             (Self::Push, State::Items(items), Some(value)) => items.push(value),

@@ -193,7 +193,7 @@ fn unwind(source: &Bson) -> Result<Unwind> {
                         show::type_name(other)
                     ),
                     ("preserveNullAndEmptyArrays", Bson::Boolean(keep)) => {
-                        unwind.keep_empty = *keep
+                        unwind.keep_empty = *keep;
                     }
                     ("preserveNullAndEmptyArrays", other) => fail!(
                         28809,
@@ -320,31 +320,8 @@ fn merge(target: &Bson) -> Result<Merge> {
             ("on", Bson::Array(fields)) => {
                 merge.on = fields.iter().filter_map(|f| f.as_str().map(str::to_owned)).collect();
             }
-            ("whenMatched", Bson::String(mode)) => {
-                merge.matched = match mode.as_str() {
-                    "merge" => WhenMatched::Merge,
-                    "replace" => WhenMatched::Replace,
-                    "keepExisting" => WhenMatched::KeepExisting,
-                    "fail" => WhenMatched::Fail,
-                    other => fail!(
-                        2,
-                        "Enumeration value '{other}' for field '$merge.whenMatched' is not a valid \
-                         value."
-                    ),
-                }
-            }
-            ("whenNotMatched", Bson::String(mode)) => {
-                merge.not_matched = match mode.as_str() {
-                    "insert" => WhenNotMatched::Insert,
-                    "discard" => WhenNotMatched::Discard,
-                    "fail" => WhenNotMatched::Fail,
-                    other => fail!(
-                        2,
-                        "Enumeration value '{other}' for field '$merge.whenNotMatched' is not a \
-                         valid value."
-                    ),
-                }
-            }
+            ("whenMatched", Bson::String(mode)) => merge.matched = when_matched(mode)?,
+            ("whenNotMatched", Bson::String(mode)) => merge.not_matched = when_not_matched(mode)?,
             ("whenMatched", _) => {
                 fail!(
                     NOT_IMPLEMENTED,
@@ -358,4 +335,29 @@ fn merge(target: &Bson) -> Result<Merge> {
         fail!(MISSING_FIELD, "BSON field '$merge.into' is missing but a required field");
     }
     Ok(merge)
+}
+
+fn when_matched(mode: &str) -> Result<WhenMatched> {
+    Ok(match mode {
+        "merge" => WhenMatched::Merge,
+        "replace" => WhenMatched::Replace,
+        "keepExisting" => WhenMatched::KeepExisting,
+        "fail" => WhenMatched::Fail,
+        other => fail!(
+            2,
+            "Enumeration value '{other}' for field '$merge.whenMatched' is not a valid value."
+        ),
+    })
+}
+
+fn when_not_matched(mode: &str) -> Result<WhenNotMatched> {
+    Ok(match mode {
+        "insert" => WhenNotMatched::Insert,
+        "discard" => WhenNotMatched::Discard,
+        "fail" => WhenNotMatched::Fail,
+        other => fail!(
+            2,
+            "Enumeration value '{other}' for field '$merge.whenNotMatched' is not a valid value."
+        ),
+    })
 }

@@ -34,6 +34,9 @@ fn greeting(call: &Call<'_, '_, '_>, primary: &str) -> Document {
     reply
 }
 
+/// As `buildInfo` says it of this build.
+const DEBUG: bool = cfg!(debug_assertions);
+
 pub(super) fn hello(_: &mut Engine, call: &mut Call<'_, '_, '_>) -> Result<Document> {
     Ok(greeting(call, "isWritablePrimary"))
 }
@@ -55,7 +58,7 @@ pub(super) fn build_info(_: &mut Engine, _: &mut Call<'_, '_, '_>) -> Result<Doc
         "sysInfo": "deprecated",
         "versionArray": [6, 0, 5, 0],
         "bits": 64,
-        "debug": cfg!(debug_assertions),
+        "debug": DEBUG,
         "maxBsonObjectSize": DOCUMENT_SIZE_MAX as i32,
         "storageEngines": ["squall"],
         "ok": 1.0,

@@ -209,6 +209,20 @@ fn check_new_collection(database: &str, name: &str) -> Result<()> {
 
 /// The options every command takes.
 fn check_common(name: &str, body: &Document) -> Result<()> {
+    check_write_concern(name, body)?;
+    check_session(body)?;
+    check_read_concern(body)?;
+    if let Some(limit) = body.get("maxTimeMS") {
+        match number::to_i64_exact(limit) {
+            Some(limit) if (0..=i64::from(i32::MAX)).contains(&limit) => {}
+            Some(limit) => fail!(BAD_VALUE, "{limit} value for maxTimeMS is out of range"),
+            None => fail!(BAD_VALUE, "maxTimeMS must be a number"),
+        }
+    }
+    Ok(())
+}
+
+fn check_write_concern(name: &str, body: &Document) -> Result<()> {
     match body.get("writeConcern") {
         None => {}
         Some(Bson::Document(concern)) => {
@@ -239,6 +253,10 @@ fn check_common(name: &str, body: &Document) -> Result<()> {
             show::type_name(other)
         ),
     }
+    Ok(())
+}
+
+fn check_session(body: &Document) -> Result<()> {
     if let Some(lsid) = body.get("lsid")
         && !matches!(lsid, Bson::Document(_))
     {
@@ -252,6 +270,10 @@ fn check_common(name: &str, body: &Document) -> Result<()> {
         let what = "Transaction numbers are only allowed on a replica set member or mongos";
         fail!(ILLEGAL_OPERATION, "{what}");
     }
+    Ok(())
+}
+
+fn check_read_concern(body: &Document) -> Result<()> {
     if let Some(Bson::Document(concern)) = body.get("readConcern")
         && let Some(level) = concern.get("level")
     {
@@ -262,13 +284,6 @@ fn check_common(name: &str, body: &Document) -> Result<()> {
                 "readConcern.level must be either 'local', 'majority', 'linearizable', 'available', \
                  or 'snapshot'"
             );
-        }
-    }
-    if let Some(limit) = body.get("maxTimeMS") {
-        match number::to_i64_exact(limit) {
-            Some(limit) if (0..=i64::from(i32::MAX)).contains(&limit) => {}
-            Some(limit) => fail!(BAD_VALUE, "{limit} value for maxTimeMS is out of range"),
-            None => fail!(BAD_VALUE, "maxTimeMS must be a number"),
         }
     }
     Ok(())

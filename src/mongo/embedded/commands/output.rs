@@ -119,21 +119,21 @@ impl Engine {
                 new.extend(document);
                 new
             }
-            WhenMatched::Replace => {
-                let id = found.document.get("_id").cloned().unwrap_or(Bson::Null);
-                if document.remove("_id").is_some_and(|other| !compare::equal(&other, &id)) {
-                    fail!(
-                        66,
-                        "$merge failed to update the matching document: the _id would change"
-                    );
-                }
-                let mut new = doc! { "_id": id };
-                new.extend(document);
-                new
-            }
+            WhenMatched::Replace => replaced(&found.document, document)?,
         };
         let (collection, journal) =
             self.collection_mut(database, name).expect("something was found in it");
         collection.replace(found.record, new, journal)
     }
+}
+
+/// `document` with the `_id` of the one it takes the place of.
+fn replaced(found: &Document, mut document: Document) -> Result<Document> {
+    let id = found.get("_id").cloned().unwrap_or(Bson::Null);
+    if document.remove("_id").is_some_and(|other| !compare::equal(&other, &id)) {
+        fail!(66, "$merge failed to update the matching document: the _id would change");
+    }
+    let mut new = doc! { "_id": id };
+    new.extend(document);
+    Ok(new)
 }

@@ -167,9 +167,8 @@ impl Engine {
             "let",
             "fromMongos",
         ])?;
-        let stages = match arguments.required("pipeline")? {
-            Bson::Array(stages) => stages,
-            _ => fail!(TYPE_MISMATCH, "'pipeline' option must be specified as an array"),
+        let Bson::Array(stages) = arguments.required("pipeline")? else {
+            fail!(TYPE_MISMATCH, "'pipeline' option must be specified as an array")
         };
         let batch = cursor_options(&arguments)?;
         let Some(Bson::String(_)) = call.body.get("aggregate") else {

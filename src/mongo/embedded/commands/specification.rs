@@ -28,41 +28,7 @@ pub(super) fn checked(source: &Document) -> Result<Document> {
 }
 
 fn check(source: &Document) -> Result<Document> {
-    let mut options = Document::new();
-    for (option, value) in source {
-        match option.as_str() {
-            "key" | "name" | "v" | "ns" => {}
-            "unique" | "sparse" | "background" | "hidden" => {
-                let flag = match value {
-                    Bson::Boolean(flag) => *flag,
-                    value if number::is_number(value) => number::truthy(value),
-                    value => fail!(
-                        TYPE_MISMATCH,
-                        "The field '{option} has value {}, which is not convertible to bool",
-                        show::field(option, value)
-                    ),
-                };
-                if flag {
-                    options.insert(option, true);
-                }
-            }
-            "expireAfterSeconds" if number::is_number(value) => {
-                options.insert(option, value.clone());
-            }
-            "partialFilterExpression" if matches!(value, Bson::Document(_)) => {
-                check_partial(value)?;
-                options.insert(option, value.clone());
-            }
-            "collation" => {
-                fail!(NOT_IMPLEMENTED, "collation is not supported by the embedded store")
-            }
-            other => fail!(
-                INVALID_INDEX_SPECIFICATION_OPTION,
-                "The field '{other}' is not valid for an index specification. Specification: {}",
-                show::document(source)
-            ),
-        }
-    }
+    let mut options = check_options(source)?;
     let required = |name: &str| match source.get(name) {
         Some(value) => Ok(value),
         None => fail!(
@@ -108,6 +74,46 @@ fn check(source: &Document) -> Result<Document> {
     }
     checked.extend(options);
     Ok(checked)
+}
+
+/// The options that are set, in the order they came.
+fn check_options(source: &Document) -> Result<Document> {
+    let mut options = Document::new();
+    for (option, value) in source {
+        match option.as_str() {
+            "key" | "name" | "v" | "ns" => {}
+            "unique" | "sparse" | "background" | "hidden" => {
+                let flag = match value {
+                    Bson::Boolean(flag) => *flag,
+                    value if number::is_number(value) => number::truthy(value),
+                    value => fail!(
+                        TYPE_MISMATCH,
+                        "The field '{option} has value {}, which is not convertible to bool",
+                        show::field(option, value)
+                    ),
+                };
+                if flag {
+                    options.insert(option, true);
+                }
+            }
+            "expireAfterSeconds" if number::is_number(value) => {
+                options.insert(option, value.clone());
+            }
+            "partialFilterExpression" if matches!(value, Bson::Document(_)) => {
+                check_partial(value)?;
+                options.insert(option, value.clone());
+            }
+            "collation" => {
+                fail!(NOT_IMPLEMENTED, "collation is not supported by the embedded store")
+            }
+            other => fail!(
+                INVALID_INDEX_SPECIFICATION_OPTION,
+                "The field '{other}' is not valid for an index specification. Specification: {}",
+                show::document(source)
+            ),
+        }
+    }
+    Ok(options)
 }
 
 fn check_key(key: &Document) -> Result<()> {

@@ -64,7 +64,7 @@ impl Engine {
         document: Document,
         call: &mut Call<'_, '_, '_>,
     ) -> Result<Bson> {
-        self.insert_into(&call.database.to_owned(), name, document, call)
+        self.insert_into(call.database, name, document, call)
     }
 
     pub(super) fn insert_into(

@@ -2,7 +2,7 @@
 //!
 //! The `bson` crate carries the sixteen bytes and reads and writes them as text; a store must also
 //! compare and add them. Digits are kept in vectors, simple rather than fast: decimals are rare.
-//! Read next: `digits.rs`, then `number.rs`, which mixes them with the other number types.
+//! Read next: `digits.rs`, then `../number.rs`, which mixes them with the other number types.
 
 mod digits;
 
@@ -116,7 +116,8 @@ impl Decimal {
             Self::Finite { negative, digits, exponent } => {
                 let mut text = String::from(if *negative { "-0" } else { "0" });
                 text.extend(digits.iter().map(|d| char::from(b'0' + d)));
-                text.push_str(&format!("e{exponent}"));
+                text.push('e');
+                text.push_str(&exponent.to_string());
                 text.parse().expect("digits and an exponent are a number")
             }
         }

@@ -17,8 +17,11 @@ pub(in super::super) struct Function {
     pub(super) commutes: bool,
     /// The names of its arguments, if they come in a document.
     pub(super) named: Option<&'static [&'static str]>,
-    pub(super) call: fn(&[Value]) -> Result<Value>,
+    pub(super) call: Call,
 }
+
+/// What computes it.
+type Call = fn(&[Value]) -> Result<Value>;
 
 impl std::fmt::Debug for Function {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -29,28 +32,30 @@ impl std::fmt::Debug for Function {
 const MANY: usize = usize::MAX;
 
 pub(super) fn look_up(name: &str) -> Option<Function> {
-    let plain = |least, most, call| {
-        Some(Function {
-            arity: (least, most),
-            stops_at_null: false,
-            commutes: false,
-            named: None,
-            call,
-        })
-    };
-    let named = |names: &'static [&'static str], call| {
-        Some(Function {
-            arity: (names.len(), names.len()),
-            stops_at_null: false,
-            commutes: false,
-            named: Some(names),
-            call,
-        })
-    };
-    let until_null = |commutes, call| {
-        Some(Function { arity: (0, MANY), stops_at_null: true, commutes, named: None, call })
-    };
-    match name.strip_prefix('$')? {
+    let name = name.strip_prefix('$')?;
+    numbers(name).or_else(|| texts(name)).or_else(|| lists(name)).or_else(|| others(name))
+}
+
+/// So many arguments, at least and at most, whatever they are.
+fn plain(least: usize, most: usize, call: Call) -> Option<Function> {
+    let arity = (least, most);
+    Some(Function { arity, stops_at_null: false, commutes: false, named: None, call })
+}
+
+/// Arguments in a document, by these names.
+fn named(names: &'static [&'static str], call: Call) -> Option<Function> {
+    let arity = (names.len(), names.len());
+    Some(Function { arity, stops_at_null: false, commutes: false, named: Some(names), call })
+}
+
+/// Any number of arguments; the first null makes the whole null.
+fn until_null(commutes: bool, call: Call) -> Option<Function> {
+    Some(Function { arity: (0, MANY), stops_at_null: true, commutes, named: None, call })
+}
+
+/// Arithmetic, and what compares.
+fn numbers(name: &str) -> Option<Function> {
+    match name {
         "add" => until_null(true, arithmetic::add),
         "subtract" => plain(2, 2, arithmetic::subtract),
         "multiply" => until_null(true, arithmetic::multiply),
@@ -78,6 +83,13 @@ pub(super) fn look_up(name: &str) -> Option<Function> {
         "lte" => plain(2, 2, logic::lte),
         "cmp" => plain(2, 2, logic::cmp),
         "not" => plain(1, 1, logic::not),
+        _ => None,
+    }
+}
+
+/// Strings.
+fn texts(name: &str) -> Option<Function> {
+    match name {
         "concat" => until_null(false, strings::concat),
         "toUpper" => plain(1, 1, strings::to_upper),
         "toLower" => plain(1, 1, strings::to_lower),
@@ -94,6 +106,13 @@ pub(super) fn look_up(name: &str) -> Option<Function> {
         "replaceOne" => named(&["input", "find", "replacement"], strings::replace_one),
         "replaceAll" => named(&["input", "find", "replacement"], strings::replace_all),
         "regexMatch" => named(&["input", "regex", "options"], strings::regex_match),
+        _ => None,
+    }
+}
+
+/// Arrays, sets and objects as arrays.
+fn lists(name: &str) -> Option<Function> {
+    match name {
         "size" => plain(1, 1, arrays::size),
         "arrayElemAt" => plain(2, 2, arrays::element_at),
         "first" => plain(1, 1, arrays::first),
@@ -115,6 +134,13 @@ pub(super) fn look_up(name: &str) -> Option<Function> {
         "objectToArray" => plain(1, 1, objects::to_array),
         "arrayToObject" => plain(1, 1, objects::from_array),
         "mergeObjects" => plain(0, MANY, objects::merge),
+        _ => None,
+    }
+}
+
+/// Types, dates and fields.
+fn others(name: &str) -> Option<Function> {
+    match name {
         "type" => plain(1, 1, convert::type_of),
         "isNumber" => plain(1, 1, convert::is_number),
         "toString" => plain(1, 1, convert::to_string),

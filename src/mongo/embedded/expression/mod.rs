@@ -46,9 +46,9 @@ pub(super) enum Expression {
     Constant(Value),
     /// A variable and a path into it; `"$a.b"` is `$$CURRENT.a.b`.
     Path(Variable, Vec<String>),
-    Object(Vec<(String, Expression)>),
-    Array(Vec<Expression>),
-    Call(Function, Vec<Expression>),
+    Object(Vec<(String, Self)>),
+    Array(Vec<Self>),
+    Call(Function, Vec<Self>),
     Special(Box<Special>),
 }
 
@@ -71,7 +71,7 @@ pub(super) struct Scope<'a> {
 struct Binding<'a> {
     name: &'a str,
     value: Value,
-    outer: Option<&'a Binding<'a>>,
+    outer: Option<&'a Self>,
 }
 
 impl<'a> Scope<'a> {

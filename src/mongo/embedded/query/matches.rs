@@ -1,7 +1,7 @@
 //! Asking: does this document satisfy that filter?
 //!
 //! A test holds at a path if any of the places the path leads to satisfies it; negations are of the
-//! whole. Knows nothing of how a filter was written. Read next: `path.rs` for the places.
+//! whole. Knows nothing of how a filter was written. Read next: `../path.rs` for the places.
 
 use std::cmp::Ordering;
 

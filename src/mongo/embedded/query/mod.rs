@@ -22,11 +22,11 @@ pub(super) use types::TypeSet;
 #[derive(Clone, Debug)]
 pub(super) enum Filter {
     /// All of them hold (an empty query holds always).
-    All(Vec<Filter>),
+    All(Vec<Self>),
     /// At least one holds.
-    Any(Vec<Filter>),
+    Any(Vec<Self>),
     /// None holds (`$nor`).
-    Neither(Vec<Filter>),
+    Neither(Vec<Self>),
     /// The test holds for a value the path leads to.
     Field(Path, Test),
     /// An aggregation expression is true (`$expr`).
@@ -55,13 +55,13 @@ pub(super) enum Test {
     /// `$elemMatch` with a query: an element that is a document and matches it.
     ElementDocument(Box<Filter>),
     /// `$elemMatch` with operators: an element that passes them all.
-    ElementValue(Box<Test>),
+    ElementValue(Box<Self>),
     /// `$bitsAllSet` and its three sisters.
     Bits(BitTest),
     /// Several operators on one path; each may be satisfied by another array element.
-    All(Vec<Test>),
+    All(Vec<Self>),
     /// The negation of everything the path leads to.
-    Not(Box<Test>),
+    Not(Box<Self>),
     /// Holds for nothing (`$all: []`).
     Never,
 }

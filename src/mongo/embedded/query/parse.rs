@@ -136,7 +136,7 @@ fn in_list(operator: &str, value: &Bson) -> Result<Test> {
     for item in items {
         match item {
             Bson::RegularExpression(regex) => {
-                patterns.push(Pattern::new(regex.pattern.as_str(), regex.options.as_str())?)
+                patterns.push(Pattern::new(regex.pattern.as_str(), regex.options.as_str())?);
             }
             Bson::Document(inner) if is_operators(inner) => {
                 fail!(2, "cannot nest $ under {operator}")

@@ -129,7 +129,7 @@ impl Translation {
                 },
                 '[' if chars.peek() == Some(&':') => {
                     self.out.push('[');
-                    while let Some(c) = chars.next() {
+                    for c in chars.by_ref() {
                         self.out.push(c);
                         if c == ']' {
                             break;
@@ -143,12 +143,11 @@ impl Translation {
                 }
                 first if chars.peek() == Some(&'-') => {
                     chars.next();
-                    match chars.next_if(|c| !matches!(c, ']' | '\\' | '[')) {
-                        Some(last) => self.range(first, last),
-                        None => {
-                            self.both_cases(first);
-                            self.out.push_str("\\-");
-                        }
+                    if let Some(last) = chars.next_if(|c| !matches!(c, ']' | '\\' | '[')) {
+                        self.range(first, last);
+                    } else {
+                        self.both_cases(first);
+                        self.out.push_str("\\-");
                     }
                 }
                 other => self.both_cases(other),

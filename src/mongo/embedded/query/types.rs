@@ -1,6 +1,6 @@
 //! The names and numbers of BSON types that `$type` accepts.
 //!
-//! Owns the table; knows nothing else. Read next: `show.rs`, which has the names the other way round.
+//! Owns the table; knows nothing else. Read next: `../show.rs`, which has the names the other way round.
 
 use bson::Bson;
 use bson::spec::ElementType;

@@ -99,16 +99,15 @@ fn arithmetic(
             show::type_name(old)
         );
     }
-    match number::apply(operation, old, by, 15) {
-        Some(new) => Ok(Change::Set(new)),
-        None => {
-            let kind = if matches!(old, Bson::Int32(_)) { "NumberInt" } else { "NumberLong" };
-            fail!(
-                2,
-                "Failed to apply {name} operations to current value (({kind}){}) for document {{{id}}}",
-                show::value(old)
-            )
-        }
+    if let Some(new) = number::apply(operation, old, by, 15) {
+        Ok(Change::Set(new))
+    } else {
+        let kind = if matches!(old, Bson::Int32(_)) { "NumberInt" } else { "NumberLong" };
+        fail!(
+            2,
+            "Failed to apply {name} operations to current value (({kind}){}) for document {{{id}}}",
+            show::value(old)
+        )
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) enum Node {
     /// Named fields and indexes; `$` stands for the matched index.
     Fields(Fields),
     /// `$[]` (an empty name) and `$[name]`.
-    Elements(BTreeMap<String, Node>),
+    Elements(BTreeMap<String, Self>),
 }
 
 /// A field name; numbers sort as numbers.
@@ -151,6 +151,7 @@ impl Tree {
         self.add(to, Operator::RenameFrom(from.to_owned()), used)
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "it is made for this call")]
     fn add(&mut self, path: &str, operator: Operator, used: &mut Vec<String>) -> Result<()> {
         if path == "_id" || path.starts_with("_id.") {
             self.id_path = Some(path.to_owned());
