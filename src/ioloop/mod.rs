@@ -60,6 +60,9 @@ const RECEIVE_BUFFER_BYTES: usize = 64 * 1024;
 
 /// A handle to one event loop. Cloning it is cheap; it never leaves its thread.
 ///
+/// A loop holds its callbacks and coroutines, and those often hold the loop. Call
+/// [`close`](Self::close) when you are done with one before the process ends.
+///
 /// ```
 /// use squall::ioloop::IoLoop;
 ///
