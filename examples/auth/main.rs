@@ -2,7 +2,7 @@
 //!
 //! Owns the start and the end of the program: flags, database, banner, signals. Knows nothing of
 //! pages. Run it with `cargo run --release --example auth`. Read next: `app.rs`.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program speaks to its user")]
+#![allow(clippy::print_stderr, reason = "a program speaks to its user")]
 
 mod accounts;
 mod app;
@@ -13,6 +13,7 @@ mod pages;
 mod password;
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -35,7 +36,7 @@ fn main() -> ExitCode {
     let flags = match flags::parse(std::env::args().skip(1), std::env::var("MONGODB_URI").ok()) {
         Ok(Request::Serve(flags)) => flags,
         Ok(Request::Help) => {
-            print!("{}", flags::HELP);
+            say(flags::HELP);
             return ExitCode::SUCCESS;
         }
         Err(complaint) => return fail(&complaint),
@@ -44,6 +45,11 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(complaint) => fail(&complaint),
     }
+}
+
+/// Speaks on standard output. Whoever does not listen any more (`| head`) misses it, and that is all.
+fn say(text: &str) {
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
 }
 
 /// One clear sentence, and a status that scripts understand.
@@ -67,16 +73,16 @@ async fn serve(io_loop: IoLoop, flags: Flags) -> Result<(), String> {
     let server = HttpServer::new(app.clone());
     let asked = SocketAddr::from((Ipv4Addr::LOCALHOST, flags.port));
     server.listen(asked).map_err(|error| taken(flags.port, &error))?;
-    print!("{}", banner(&server, &app, &database, &io_loop));
+    say(&banner(&server, &app, &database, &io_loop));
 
     until_interrupted(&io_loop).await?;
-    println!("finishing open requests; Ctrl-C again to stop at once");
+    say("finishing open requests; Ctrl-C again to stop at once\n");
     server.stop();
     if with_timeout(PATIENCE, server.close_all_connections()).await.is_err() {
-        println!("some requests were cut off after {} s", PATIENCE.as_secs());
+        say(&format!("some requests were cut off after {} s\n", PATIENCE.as_secs()));
     }
     database.close().await;
-    println!("bye, after {} turns of the loop", io_loop.turns());
+    say(&format!("bye, after {} turns of the loop\n", io_loop.turns()));
     Ok(())
 }
 
