@@ -2,7 +2,7 @@
 //!
 //! The `bson` crate carries the sixteen bytes and reads and writes them as text; a store must also
 //! compare and add them. Digits are kept in vectors, simple rather than fast: decimals are rare.
-//! Read next: `digits.rs`, then `../number.rs`, which mixes them with the other number types.
+//! Read next: `digits.rs`, then `number.rs`, which mixes them with the other number types.
 
 mod digits;
 
@@ -114,11 +114,11 @@ impl Decimal {
             Self::Infinite { negative: false } => f64::INFINITY,
             Self::Infinite { negative: true } => f64::NEG_INFINITY,
             Self::Finite { negative, digits, exponent } => {
-                let mut text = String::from(if *negative { "-0" } else { "0" });
-                text.extend(digits.iter().map(|d| char::from(b'0' + d)));
-                text.push('e');
-                text.push_str(&exponent.to_string());
-                text.parse().expect("digits and an exponent are a number")
+                let sign = if *negative { "-" } else { "" };
+                let digits: String = digits.iter().map(|d| char::from(b'0' + d)).collect();
+                format!("{sign}0{digits}e{exponent}")
+                    .parse()
+                    .expect("digits and an exponent are a number")
             }
         }
     }

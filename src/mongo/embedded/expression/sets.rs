@@ -2,6 +2,8 @@
 //!
 //! Results come out sorted, as mongod's do. Read next: `arrays.rs`.
 
+#![allow(clippy::unnecessary_wraps, reason = "all functions of the table have one signature")]
+
 use std::collections::BTreeSet;
 
 use bson::Bson;
