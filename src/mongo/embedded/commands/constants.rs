@@ -3,8 +3,6 @@
 //! Owns the promise of a wire version: 17, MongoDB 6.0, the server this store is compared with.
 //! Read next: `mod.rs` for the table.
 
-#![allow(clippy::unnecessary_wraps, reason = "all commands have one signature")]
-
 use bson::{Bson, Document, doc};
 
 use super::super::collection::DOCUMENT_SIZE_MAX;

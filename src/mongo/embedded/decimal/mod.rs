@@ -2,7 +2,7 @@
 //!
 //! The `bson` crate carries the sixteen bytes and reads and writes them as text; a store must also
 //! compare and add them. Digits are kept in vectors, simple rather than fast: decimals are rare.
-//! Read next: `digits.rs`, then `number.rs`, which mixes them with the other number types.
+//! Read next: `digits.rs`, then `../number.rs`, which mixes them with the other number types.
 
 mod digits;
 

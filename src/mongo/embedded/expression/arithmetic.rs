@@ -3,8 +3,6 @@
 //! Owns mongod's rules of promotion and its objections to what is no number. Decimals go through
 //! doubles for roots and logarithms only. Read next: `../number.rs`.
 
-#![allow(clippy::unnecessary_wraps, reason = "all functions of the table have one signature")]
-
 use bson::{Bson, DateTime};
 
 use super::super::decimal::Decimal;

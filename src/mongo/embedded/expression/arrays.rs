@@ -2,8 +2,6 @@
 //!
 //! Owns what happens at and beyond the ends. Read next: `sets.rs` for arrays taken as sets.
 
-#![allow(clippy::unnecessary_wraps, reason = "all functions of the table have one signature")]
-
 use bson::Bson;
 
 use super::super::compare;

@@ -3,8 +3,6 @@
 //! Owns which conversions exist and how numbers are written as text. Read next: `dates.rs` for how
 //! dates are.
 
-#![allow(clippy::unnecessary_wraps, reason = "all functions of the table have one signature")]
-
 use bson::oid::ObjectId;
 use bson::{Bson, DateTime};
 

@@ -3,8 +3,6 @@
 //! Owns the calendar (days since 1970 to year, month, day and back), which is forty lines and no
 //! reason for a time crate. Time zones other than UTC are refused. Read next: `convert.rs`.
 
-#![allow(clippy::unnecessary_wraps, reason = "all functions of the table have one signature")]
-
 use bson::{Bson, DateTime};
 
 use super::super::error::{Result, fail};

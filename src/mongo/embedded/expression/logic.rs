@@ -2,8 +2,6 @@
 //!
 //! Here a missing field sorts before null, unlike in queries. Read next: `../compare.rs`.
 
-#![allow(clippy::unnecessary_wraps, reason = "all functions of the table have one signature")]
-
 use std::cmp::Ordering;
 
 use bson::Bson;

@@ -2,8 +2,6 @@
 //!
 //! Read next: `functions.rs` for the names.
 
-#![allow(clippy::unnecessary_wraps, reason = "all functions of the table have one signature")]
-
 use bson::{Bson, Document, doc};
 
 use super::super::error::{Result, fail};

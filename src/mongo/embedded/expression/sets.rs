@@ -2,8 +2,6 @@
 //!
 //! Results come out sorted, as mongod's do. Read next: `arrays.rs`.
 
-#![allow(clippy::unnecessary_wraps, reason = "all functions of the table have one signature")]
-
 use std::collections::BTreeSet;
 
 use bson::Bson;

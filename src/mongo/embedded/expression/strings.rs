@@ -2,8 +2,6 @@
 //!
 //! Case is changed for ASCII letters only, as mongod does. Read next: `functions.rs` for the names.
 
-#![allow(clippy::unnecessary_wraps, reason = "all functions of the table have one signature")]
-
 use bson::Bson;
 
 use super::super::error::{Result, fail};
