@@ -2,6 +2,9 @@
 """The same commands to two servers: a real mongod and the embedded store; every reply must be the same.
 
     differential.py URI_OF_MONGOD URI_OF_EMBEDDED [SECTION ..]
+    SQUALL_MONGODB_URI=.. SQUALL_EMBEDDED_URI=.. differential.py
+
+SQUALL_DIFFERENTIAL_SEED=7:5000 chooses another seed, and how many random cases there are.
 
 Owns the list of commands and what may differ between two right answers: times, generated ids, the
 wording in front of an error. A difference is printed with both replies, and the exit status is 1.
@@ -1427,7 +1430,8 @@ def scripts(real, ours):
 
 
 def main(arguments):
-    real, ours = Server(arguments[0]), Server(arguments[1])
+    uris = arguments[:2] or [os.environ['SQUALL_MONGODB_URI'], os.environ['SQUALL_EMBEDDED_URI']]
+    real, ours = (Server(uri) for uri in uris)
     wanted, different, commands = arguments[2:], 0, 0
     for case in cases():
         if wanted and not any(case.name.startswith(section) for section in wanted):

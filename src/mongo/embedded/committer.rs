@@ -21,8 +21,8 @@ pub(super) struct Committer {
 }
 
 struct Inner {
-    /// Used by one job at a time; the lock is never contended.
-    storage: Arc<Mutex<Box<dyn Storage>>>,
+    /// Used by one job at a time; the lock is never contended. `None` once it is closed.
+    storage: Arc<Mutex<Option<Box<dyn Storage>>>>,
     executor: Executor,
     state: RefCell<State>,
 }
@@ -41,7 +41,7 @@ struct State {
 impl Committer {
     pub(super) fn new(storage: Box<dyn Storage>) -> Self {
         let inner = Inner {
-            storage: Arc::new(Mutex::new(storage)),
+            storage: Arc::new(Mutex::new(Some(storage))),
             executor: Executor::new(1),
             state: RefCell::default(),
         };
@@ -68,9 +68,17 @@ impl Committer {
         durable
     }
 
-    /// Done when everything that was committed until now is durable.
-    pub(super) fn flush(&self) -> Future<()> {
-        self.commit(Vec::new())
+    /// Makes everything durable that was committed until now, and lets go of the storage. What
+    /// comes later is refused.
+    pub(super) async fn close(&self) {
+        // A failure was logged when it happened.
+        let _ = self.commit(Vec::new()).await;
+        self.inner.state.borrow_mut().failed.get_or_insert_with(|| "it is closed".into());
+        let storage = Arc::clone(&self.inner.storage);
+        let letting_go = self.inner.executor.submit(move || {
+            storage.lock().unwrap_or_else(PoisonError::into_inner).take();
+        });
+        let _ = letting_go.await;
     }
 
     /// Hands the gathered batch to the thread; comes back here when it is written.
@@ -89,6 +97,7 @@ impl Committer {
                 return Ok(());
             }
             let mut storage = storage.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(storage) = storage.as_mut() else { return Err("it is closed".to_owned()) };
             storage.commit(&batch).map_err(|error| error.to_string())
         });
         let this = self.clone();

@@ -66,7 +66,7 @@ fn follow<'a>(value: Option<&'a Bson>, rest: &'a [Part]) -> State<'a> {
 
 fn expand(states: &[State<'_>], paths: &[&Path], found: &mut Keys) -> Result<()> {
     let mut arrays = states.iter().zip(paths).filter_map(|(state, path)| match state {
-        State::AtArray { array, rest } => Some((*array, path.prefix(rest.len()))),
+        State::AtArray { array, rest } => Some((*array, last_name(path, rest))),
         State::Done(_) => None,
     });
     let Some((array, name)) = arrays.next() else {
@@ -93,6 +93,12 @@ fn expand(states: &[State<'_>], paths: &[&Path], found: &mut Keys) -> Result<()>
         });
         expand(&states, paths, found)
     })
+}
+
+/// What the array is called where it was found.
+fn last_name<'a>(path: &'a Path, rest: &[Part]) -> &'a str {
+    let parts = path.parts();
+    &parts[parts.len() - rest.len() - 1].name
 }
 
 fn step<'a>(states: &[State<'a>], next: impl Fn(&'a [Part]) -> State<'a>) -> Vec<State<'a>> {

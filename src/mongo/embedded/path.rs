@@ -60,15 +60,6 @@ impl Path {
         &self.parts
     }
 
-    /// The path without its last `count` parts.
-    pub(super) fn prefix(&self, count: usize) -> &str {
-        let dots = self.text.rmatch_indices('.');
-        count
-            .checked_sub(1)
-            .and_then(|n| dots.map(|(at, _)| at).nth(n))
-            .map_or(&self.text, |at| &self.text[..at])
-    }
-
     /// Whether the path leads to anything at all.
     pub(super) fn exists_in(&self, document: &Document) -> bool {
         self.visit(document, Leaf::Whole, &mut |place: Place<'_>| place.value.is_some())

@@ -18,7 +18,6 @@ use super::committer::Committer;
 use super::engine::{Engine, Surroundings};
 use super::error::ServerError;
 use super::storage::{Disk, Storage, StorageError};
-use crate::coroutine;
 use crate::ioloop::IoLoop;
 use crate::iostream::{IoStream, StreamError, StreamLimits, TcpServer, WeakStream};
 use crate::log::{self, Level};
@@ -120,9 +119,7 @@ impl Server {
     pub async fn close(&self) {
         self.tcp.stop();
         if let Some(committer) = &self.shared.committer {
-            // A failure was logged when it happened.
-            let _ = committer.flush().await;
-            coroutine::yield_now().await; // whoever waited for the same batch answers now
+            committer.close().await; // whoever waited for the last batch is answered by now
         }
         self.shared.close_connections();
     }

@@ -176,7 +176,7 @@ impl Kind {
             {
                 *best = Some(value);
             }
-            (Self::First, State::Value(first), value) if first.is_none() => {
+            (Self::First, State::Value(first @ None), value) => {
                 *first = Some(value.unwrap_or(Bson::Null));
             }
             (Self::Last, State::Value(last), value) => *last = Some(value.unwrap_or(Bson::Null)),

@@ -114,11 +114,11 @@ impl Decimal {
             Self::Infinite { negative: false } => f64::INFINITY,
             Self::Infinite { negative: true } => f64::NEG_INFINITY,
             Self::Finite { negative, digits, exponent } => {
-                let mut text = String::from(if *negative { "-0" } else { "0" });
-                text.extend(digits.iter().map(|d| char::from(b'0' + d)));
-                text.push('e');
-                text.push_str(&exponent.to_string());
-                text.parse().expect("digits and an exponent are a number")
+                let sign = if *negative { "-" } else { "" };
+                let digits: String = digits.iter().map(|d| char::from(b'0' + d)).collect();
+                format!("{sign}0{digits}e{exponent}")
+                    .parse()
+                    .expect("digits and an exponent are a number")
             }
         }
     }

@@ -127,7 +127,7 @@ impl Reader<'_> {
         }
         let parsed = Expression::parse(&Bson::Document(operator.clone()), self.given);
         let expression = parsed.map_err(|error| match (error.code, self.dialect) {
-            (_, Dialect::Find) if name == "$slice" => slice_error(operator, argument, &error),
+            (28667, Dialect::Find) if name == "$slice" => slice_error(operator, argument, &error),
             (INVALID_PIPELINE_OPERATOR, Dialect::Find | Dialect::Project) => {
                 ServerError::new(31325, format!("Unknown expression {name}"))
             }

@@ -32,7 +32,7 @@ pub(super) struct Context<'a> {
     pub(super) occasion: Occasion,
     pub(super) now: DateTime,
     /// The values that are being renamed, by their old path.
-    pub(super) moved: BTreeMap<&'a str, Option<Bson>>,
+    pub(super) moved: BTreeMap<&'a str, Result<Option<Bson>>>,
     /// `_id: 1`, for error messages.
     pub(super) id: String,
 }
@@ -53,9 +53,9 @@ pub(super) fn perform(
         Operator::SetOnInsert(_) => Change::Keep,
         Operator::Unset | Operator::RenameAway if value.is_some() => Change::Remove,
         Operator::Unset | Operator::RenameAway => Change::Keep,
-        Operator::RenameFrom(source) => match context.moved.get(source.as_str()) {
-            Some(Some(moved)) => Change::Set(moved.clone()),
-            _ => Change::Keep,
+        Operator::RenameFrom(source) => match context.moved.get(source.as_str()).cloned() {
+            Some(moved) => moved?.map_or(Change::Keep, Change::Set),
+            None => Change::Keep,
         },
         Operator::Increment(by) => arithmetic("$inc", &ADD, value, by, field, context)?,
         Operator::Multiply(by) => arithmetic("$mul", &MULTIPLY, value, by, field, context)?,

@@ -102,7 +102,7 @@ impl Tree {
                     tree.add_rename(path, value, &mut used)?;
                 } else {
                     check_path(path)?;
-                    tree.add(path, operator::parse(modifier, path, value, given)?, &mut used)?;
+                    tree.add(path, &operator::parse(modifier, path, value, given)?, &mut used)?;
                 }
             }
         }
@@ -127,7 +127,7 @@ impl Tree {
             fail!(2, "The 'to' field for $rename must be a string: {shown}")
         };
         check_path(from)?;
-        self.add(from, Operator::RenameAway, used)?;
+        self.add(from, &Operator::RenameAway, used)?;
         check_path(to)?;
         if from == to {
             fail!(2, "The source and target field for $rename must differ: {shown}");
@@ -148,11 +148,10 @@ impl Tree {
             fail!(2, "The destination field for $rename may not be dynamic: {to}");
         }
         self.renames.push((from.to_owned(), to.clone()));
-        self.add(to, Operator::RenameFrom(from.to_owned()), used)
+        self.add(to, &Operator::RenameFrom(from.to_owned()), used)
     }
 
-    #[expect(clippy::needless_pass_by_value, reason = "it is made for this call")]
-    fn add(&mut self, path: &str, operator: Operator, used: &mut Vec<String>) -> Result<()> {
+    fn add(&mut self, path: &str, operator: &Operator, used: &mut Vec<String>) -> Result<()> {
         if path == "_id" || path.starts_with("_id.") {
             self.id_path = Some(path.to_owned());
         }
@@ -249,24 +248,21 @@ impl Tree {
         let id = document
             .get("_id")
             .map_or_else(|| apply::NO_ID.to_owned(), |id| show::field("_id", id));
-        let moved = self
-            .renames
-            .iter()
-            .map(|(from, to)| {
-                let source = apply::take_source(document, from, &id)?;
-                if source.is_some() {
-                    apply::check_target(document, to, &id)?;
-                }
-                if to == "_id" && source.is_some() {
-                    fail!(
-                        IMMUTABLE_FIELD,
-                        "Performing an update on the path '_id' would modify the immutable field \
-                         '_id'"
-                    );
-                }
-                Ok((from.as_str(), source))
-            })
-            .collect::<Result<_>>()?;
+        let source = |(from, to): &(String, String)| {
+            let source = apply::take_source(document, from, &id)?;
+            if source.is_some() {
+                apply::check_target(document, to, &id)?;
+            }
+            if source.is_some() && to == "_id" {
+                fail!(
+                    IMMUTABLE_FIELD,
+                    "Performing an update on the path '_id' would modify the immutable field '_id'"
+                );
+            }
+            Ok(source)
+        };
+        // What is wrong with one is said when its turn comes.
+        let moved = self.renames.iter().map(|pair| (pair.0.as_str(), source(pair))).collect();
         let context = Context { occasion, now: given.now, moved, id };
         let walk = Walk { filters: &self.filters, context: &context };
         walk.fields(&self.root, document, "")?;
