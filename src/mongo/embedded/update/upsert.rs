@@ -14,7 +14,9 @@ const NOT_SINGLE_VALUE_FIELD: i32 = 54;
 /// All equalities of the query as a document.
 pub(super) fn start(query: &Filter) -> Result<Document> {
     let mut found: Vec<(&Path, &Bson)> = Vec::new();
-    collect(query, &mut found);
+    if !impossible(query) {
+        collect(query, &mut found);
+    }
     // mongod sorts a query before it looks at it.
     found.sort_by_key(|(path, _)| path.as_str());
     check(&found)?;
@@ -44,6 +46,21 @@ impl RetainId for Document {
         if let Some(id) = id {
             self.insert("_id", id);
         }
+    }
+}
+
+/// A query that nothing can match says nothing about what is missing.
+fn impossible(query: &Filter) -> bool {
+    let never = |test: &Test| match test {
+        Test::Never => true,
+        Test::In(values, patterns) => values.is_empty() && patterns.is_empty(),
+        _ => false,
+    };
+    match query {
+        Filter::All(children) => children.iter().any(impossible),
+        Filter::Field(_, Test::All(tests)) => tests.iter().any(never),
+        Filter::Field(_, test) => never(test),
+        _ => false,
     }
 }
 
