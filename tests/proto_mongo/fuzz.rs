@@ -94,13 +94,13 @@ pub(crate) fn mongo_uri(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let Ok(uri) = Uri::parse(text) else { return };
     drop(Settings::from_uri(&uri));
-    let password = uri.credential.as_ref().and_then(|c| c.password.as_deref());
-    if let Some(password) = password.filter(|password| password.len() > 12) {
-        assert!(
-            !format!("{uri} {uri:?}").contains(password)
-                || uri.hosts[0].to_string().contains(password)
-                || uri.database.as_deref().is_some_and(|name| name.contains(password))
-        );
+    let Some(mut credential) = uri.credential.clone() else { return };
+    // A secret that stands nowhere else in the string may stand nowhere in what is shown of it.
+    let secret = "wohlverwahrt-7f3a9c";
+    if credential.password.is_some() && !text.contains(secret) {
+        credential.password = Some(secret.to_owned());
+        let uri = Uri { credential: Some(credential), ..uri };
+        assert!(!format!("{uri} {uri:?}").contains(secret));
     }
 }
 
