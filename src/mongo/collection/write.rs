@@ -13,6 +13,7 @@ use crate::mongo::error::WriteFailure;
 use crate::mongo::operation::{Request, command_document, raw};
 use crate::proto::mongo::connection::Reply;
 use crate::proto::mongo::error::{WriteConcernError, WriteError};
+use crate::proto::mongo::shape::decode;
 
 /// Room for everything in a message that is not a document of the batch.
 const MESSAGE_OVERHEAD: usize = 16 * 1024;
@@ -344,7 +345,8 @@ impl Collection {
             return Ok(UpdateResult { matched, modified, upserted_id, acknowledged: false });
         };
         let upserted_id = upserted_id(&reply);
-        let matched = count(&reply, "n") - u64::from(upserted_id.is_some());
+        // A server that counts wrongly shall not make us panic.
+        let matched = count(&reply, "n").saturating_sub(u64::from(upserted_id.is_some()));
         let modified = count(&reply, "nModified");
         Ok(UpdateResult { matched, modified, upserted_id, acknowledged: true })
     }
@@ -407,7 +409,7 @@ impl Collection {
 fn upserted_id(reply: &Reply) -> Option<Bson> {
     let first = reply.body().get_array("upserted").ok()?.into_iter().next()?.ok()?;
     let RawBsonRef::Document(first) = first else { return None };
-    first.get("_id").ok()??.try_into().ok()
+    decode(first).ok()?.remove("_id")
 }
 
 impl WriteFailure {
