@@ -174,18 +174,27 @@ impl Collection {
             let name = self.database.name();
             let sequence = ("documents", fill);
             let request = Request::with_sequence("insert", name, body, answered, sequence);
-            filled?;
-            let reply = self.engine().run(request).await?;
-            acknowledged &= reply.is_some();
-            if let Some(reply) = reply {
-                failure.add(&reply, first);
+            let outcome = match filled {
+                Ok(()) => self.engine().run(request).await,
+                Err(error) => Err(error),
+            };
+            match outcome {
+                Ok(None) => acknowledged = false,
+                Ok(Some(reply)) => failure.add(&reply, first),
+                Err(error) if first == 0 => return Err(error),
+                Err(error) => {
+                    ids.truncate(first); // of this batch nobody knows
+                    failure.cut_short = Some(error);
+                    break;
+                }
             }
             if options.ordered && !failure.write_errors.is_empty() {
                 break;
             }
         }
         failure.check(|failed| {
-            let done = ids.iter().enumerate().map(|(at, id)| (at, id.clone()));
+            let done = ids.iter().enumerate().filter(|_| acknowledged);
+            let done = done.map(|(at, id)| (at, id.clone()));
             failed.inserted_ids = done.filter(|(at, _)| failed.was_done(*at, options)).collect();
         })?;
         Ok(InsertManyResult { inserted_ids: ids, acknowledged })
@@ -430,7 +439,8 @@ impl WriteFailure {
 
     /// An error if anything went wrong; `complete` adds what only the caller knows.
     fn check(mut self, complete: impl FnOnce(&mut Self)) -> Result<(), Error> {
-        if self.write_errors.is_empty() && self.write_concern_error.is_none() {
+        let fine = self.write_errors.is_empty() && self.write_concern_error.is_none();
+        if fine && self.cut_short.is_none() {
             return Ok(());
         }
         complete(&mut self);
