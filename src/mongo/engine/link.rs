@@ -17,7 +17,7 @@ use std::task::{Context, Poll, Waker};
 use reactor::Instant;
 
 use super::Engine;
-use crate::coroutine::{TimedOut, with_timeout};
+use crate::coroutine::with_timeout;
 use crate::future::Promise;
 use crate::ioloop::{IoLoop, TimeoutHandle, note_wait};
 use crate::iostream::{IoStream, StreamError, StreamReader};
@@ -119,13 +119,11 @@ impl Link {
             Some(timeout) => with_timeout(timeout, taken).await,
             None => Ok(taken.await),
         };
-        match outcome {
-            Ok(taken) => taken.map_err(Error::Network),
-            Err(TimedOut) => {
-                self.close(); // whoever comes next would wait behind what is stuck
-                Err(Error::Silence)
-            }
-        }
+        let Ok(taken) = outcome else {
+            self.close(); // whoever comes next would wait behind what is stuck
+            return Err(Error::Silence);
+        };
+        taken.map_err(Error::Network)
     }
 
     /// The answer to the last request.
