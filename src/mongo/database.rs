@@ -9,6 +9,7 @@ use std::rc::Rc;
 use bson::{Document, RawDocumentBuf, doc};
 
 use super::cursor::Source;
+use super::error::WriteFailure;
 use super::operation::{Request, raw};
 use super::{Collection, Cursor, Error, MongoClient};
 use crate::proto::mongo::concern::Concerns;
@@ -115,10 +116,12 @@ impl Database {
         Ok(&self.name)
     }
 
-    /// A command of ours, already encoded; its reply matters only if it is an error.
+    /// A command of ours that changes something, already encoded; its reply matters only if it is
+    /// an error.
     pub(super) async fn command(&self, name: &str, body: RawDocumentBuf) -> Result<(), Error> {
         let request = Request::new(name, self.checked_name()?, body);
-        self.client.engine().ask(request).await.map(drop)
+        let reply = self.client.engine().ask(request).await?;
+        WriteFailure::check_concern(reply.body())
     }
 }
 

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bson::Bson;
+use bson::{Bson, RawDocument};
 
 use crate::iostream::{ConnectError, StreamError};
 use crate::proto::mongo::connection::ConnectionError;
@@ -94,6 +94,22 @@ pub struct WriteFailure {
     pub write_concern_error: Option<WriteConcernError>,
     /// Documents that were inserted all the same: their places in the caller's list, their ids.
     pub inserted_ids: Vec<(usize, Bson)>,
+    /// Why the rest was not tried, or what became of it is not known: an error of another kind,
+    /// after a batch that went through.
+    pub cut_short: Option<Error>,
+}
+
+impl WriteFailure {
+    /// For replies of commands other than insert, update and delete: an error if what was done is
+    /// not as sure as was asked for.
+    pub(super) fn check_concern(reply: &RawDocument) -> Result<(), Error> {
+        match WriteConcernError::in_reply(reply) {
+            None => Ok(()),
+            error => {
+                Err(Error::Write(Box::new(Self { write_concern_error: error, ..Self::default() })))
+            }
+        }
+    }
 }
 
 impl Error {
@@ -102,10 +118,11 @@ impl Error {
         match self {
             Self::Command(error) => Some(error.code),
             Self::Authentication(ConnectionError::Authentication(error)) => Some(error.code),
-            Self::Write(failure) => match failure.write_errors.first() {
-                Some(error) => Some(error.code),
-                None => failure.write_concern_error.as_ref().map(|error| error.code),
-            },
+            Self::Write(failure) => {
+                let write = failure.write_errors.first().map(|error| error.code);
+                let concern = failure.write_concern_error.as_ref().map(|error| error.code);
+                write.or(concern).or_else(|| failure.cut_short.as_ref()?.code())
+            }
             _ => None,
         }
     }
@@ -205,11 +222,12 @@ fn stream_cause(f: &mut fmt::Formatter<'_>, error: &StreamError) -> fmt::Result 
 
 impl fmt::Display for WriteFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.write_errors.split_first(), &self.write_concern_error) {
-            (Some((first, [])), _) => first.fmt(f),
-            (Some((first, more)), _) => write!(f, "{first}, and {} more", more.len()),
-            (None, Some(error)) => error.fmt(f),
-            (None, None) => f.write_str("the write failed"),
+        match (self.write_errors.split_first(), &self.write_concern_error, &self.cut_short) {
+            (Some((first, [])), ..) => first.fmt(f),
+            (Some((first, more)), ..) => write!(f, "{first}, and {} more", more.len()),
+            (None, Some(error), _) => error.fmt(f),
+            (None, None, Some(error)) => write!(f, "the write stopped half-way: {error}"),
+            (None, None, None) => f.write_str("the write failed"),
         }
     }
 }

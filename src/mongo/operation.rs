@@ -105,6 +105,7 @@ impl Engine {
         let outcome = async {
             lease.link().request(request.message)?;
             if !request.answered {
+                lease.link().taken().await?; // or a server that is slow would fill our memory
                 return Ok(None);
             }
             let reply = lease.link().answer().await?;

@@ -25,6 +25,8 @@ pub(crate) enum Answer {
     Bytes { bytes: Vec<u8>, patch: bool },
     /// Replies with the first half of a message, then closes.
     Half,
+    /// Replies, then closes in the same breath.
+    Last(Document),
     /// Closes.
     Hang,
     /// Says nothing, and keeps the connection.
@@ -215,6 +217,11 @@ impl Fake {
                 Answer::Half => {
                     let bytes = answering(message(&doc! { "ok": 1.0 }), header.request_id);
                     stream.write(&bytes[..bytes.len() / 2]).await?;
+                    stream.close();
+                }
+                Answer::Last(mut reply) => {
+                    reply.insert("ok", 1.0);
+                    stream.write(answering(message(&reply), header.request_id)).await?;
                     stream.close();
                 }
                 Answer::Hang => stream.close(),

@@ -243,3 +243,19 @@ fn m023_close() {
          made c2",
     );
 }
+
+/// An attempt from before a clear: its failure is no news for those who came after, and nobody
+/// waits for its success.
+#[test]
+fn stale_attempts_blame_nobody() {
+    check(
+        of_size(3),
+        "ready
+         out w1 -> connect c1
+         clear -> w1 cleared
+         ready
+         out w2 -> connect c2
+         failed c1
+         made c2 -> w2 gets c2",
+    );
+}

@@ -104,6 +104,8 @@ fn settings_of_a_client() {
     assert!(full.warnings.is_empty(), "{:?}", full.warnings);
     assert_eq!(settings("mongodb://h/?maxPoolSize=0").pool.size_max, usize::MAX);
     assert_eq!(settings("mongodb://h/?compressors=zlib").warnings.len(), 1);
+    // A direct connection does not ask which set it has reached.
+    assert_eq!(settings("mongodb://h/?replicaSet=rs&directConnection=true").warnings.len(), 1);
 }
 
 /// M032: what is not there is refused by name instead of being left out.

@@ -9,6 +9,7 @@ use bson::{Document, RawDocumentBuf};
 use super::write::checked_replacement;
 use super::{Collection, Filter, Update, value};
 use crate::mongo::Error;
+use crate::mongo::error::WriteFailure;
 use crate::mongo::operation::{Request, command_document, raw};
 
 /// How one document is found and changed.
@@ -92,7 +93,9 @@ impl Collection {
 
     async fn run_find_and_modify(&self, body: RawDocumentBuf) -> Result<Option<Document>, Error> {
         let request = Request::new("findAndModify", self.database.name(), body);
-        value(&self.engine().ask(request).await?, "value")
+        let reply = self.engine().ask(request).await?;
+        WriteFailure::check_concern(reply.body())?;
+        value(&reply, "value")
     }
 }
 

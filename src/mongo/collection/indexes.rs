@@ -9,7 +9,7 @@ use bson::{Bson, Document, RawArrayBuf, RawDocumentBuf};
 
 use super::{Collection, missing_is_fine};
 use crate::mongo::cursor::Source;
-use crate::mongo::operation::{Request, command_document, raw};
+use crate::mongo::operation::{command_document, raw};
 use crate::mongo::{Cursor, Error};
 
 /// An index to be made.
@@ -123,8 +123,7 @@ impl Collection {
         body.append(cstr!("createIndexes"), self.name());
         body.append(cstr!("indexes"), list);
         self.append_write_concern(&mut body)?;
-        let request = Request::new("createIndexes", self.database.name(), body);
-        self.engine().ask(request).await?;
+        self.database.command("createIndexes", body).await?;
         Ok(names)
     }
 

@@ -13,6 +13,7 @@ use crate::mongo::error::WriteFailure;
 use crate::mongo::operation::{Request, command_document, raw};
 use crate::proto::mongo::connection::Reply;
 use crate::proto::mongo::error::{WriteConcernError, WriteError};
+use crate::proto::mongo::shape::decode;
 
 /// Room for everything in a message that is not a document of the batch.
 const MESSAGE_OVERHEAD: usize = 16 * 1024;
@@ -173,18 +174,27 @@ impl Collection {
             let name = self.database.name();
             let sequence = ("documents", fill);
             let request = Request::with_sequence("insert", name, body, answered, sequence);
-            filled?;
-            let reply = self.engine().run(request).await?;
-            acknowledged &= reply.is_some();
-            if let Some(reply) = reply {
-                failure.add(&reply, first);
+            let outcome = match filled {
+                Ok(()) => self.engine().run(request).await,
+                Err(error) => Err(error),
+            };
+            match outcome {
+                Ok(None) => acknowledged = false,
+                Ok(Some(reply)) => failure.add(&reply, first),
+                Err(error) if first == 0 => return Err(error),
+                Err(error) => {
+                    ids.truncate(first); // of this batch nobody knows
+                    failure.cut_short = Some(error);
+                    break;
+                }
             }
             if options.ordered && !failure.write_errors.is_empty() {
                 break;
             }
         }
         failure.check(|failed| {
-            let done = ids.iter().enumerate().map(|(at, id)| (at, id.clone()));
+            let done = ids.iter().enumerate().filter(|_| acknowledged);
+            let done = done.map(|(at, id)| (at, id.clone()));
             failed.inserted_ids = done.filter(|(at, _)| failed.was_done(*at, options)).collect();
         })?;
         Ok(InsertManyResult { inserted_ids: ids, acknowledged })
@@ -344,7 +354,8 @@ impl Collection {
             return Ok(UpdateResult { matched, modified, upserted_id, acknowledged: false });
         };
         let upserted_id = upserted_id(&reply);
-        let matched = count(&reply, "n") - u64::from(upserted_id.is_some());
+        // A server that counts wrongly shall not make us panic.
+        let matched = count(&reply, "n").saturating_sub(u64::from(upserted_id.is_some()));
         let modified = count(&reply, "nModified");
         Ok(UpdateResult { matched, modified, upserted_id, acknowledged: true })
     }
@@ -407,7 +418,7 @@ impl Collection {
 fn upserted_id(reply: &Reply) -> Option<Bson> {
     let first = reply.body().get_array("upserted").ok()?.into_iter().next()?.ok()?;
     let RawBsonRef::Document(first) = first else { return None };
-    first.get("_id").ok()??.try_into().ok()
+    decode(first).ok()?.remove("_id")
 }
 
 impl WriteFailure {
@@ -428,7 +439,8 @@ impl WriteFailure {
 
     /// An error if anything went wrong; `complete` adds what only the caller knows.
     fn check(mut self, complete: impl FnOnce(&mut Self)) -> Result<(), Error> {
-        if self.write_errors.is_empty() && self.write_concern_error.is_none() {
+        let fine = self.write_errors.is_empty() && self.write_concern_error.is_none();
+        if fine && self.cut_short.is_none() {
             return Ok(());
         }
         complete(&mut self);

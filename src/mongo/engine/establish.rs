@@ -31,6 +31,9 @@ impl Engine {
     pub(super) fn make(self: &Rc<Self>, id: ConnectionId) {
         let Some(io_loop) = self.home.get() else { return };
         self.tell(&Event::ConnectionCreated(id.0));
+        if self.state.borrow().pool.generation_of(id).is_none() {
+            return; // somebody who was told has closed the client
+        }
         let engine = Rc::clone(self);
         let making = io_loop.spawn(async move {
             let outcome = engine.establish(id).await;

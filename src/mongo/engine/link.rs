@@ -17,6 +17,7 @@ use std::task::{Context, Poll, Waker};
 use reactor::Instant;
 
 use super::Engine;
+use crate::coroutine::with_timeout;
 use crate::future::Promise;
 use crate::ioloop::{IoLoop, TimeoutHandle, note_wait};
 use crate::iostream::{IoStream, StreamError, StreamReader};
@@ -108,6 +109,21 @@ impl Link {
         self.say(Send::Request(message)).map_err(Error::Protocol)?;
         self.asked.set(!self.conversation.borrow().is_idle());
         Ok(())
+    }
+
+    /// Waits until the kernel has taken everything that was said, for `socketTimeoutMS` at most.
+    pub(in crate::mongo) async fn taken(&self) -> Result<(), Error> {
+        let taken = self.stream.write(Vec::new());
+        let timeout = self.engine.upgrade().and_then(|engine| engine.settings().socket_timeout);
+        let outcome = match timeout {
+            Some(timeout) => with_timeout(timeout, taken).await,
+            None => Ok(taken.await),
+        };
+        let Ok(taken) = outcome else {
+            self.close(); // whoever comes next would wait behind what is stuck
+            return Err(Error::Silence);
+        };
+        taken.map_err(Error::Network)
     }
 
     /// The answer to the last request.

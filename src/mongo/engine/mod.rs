@@ -194,11 +194,13 @@ impl Engine {
         let deadline = now + self.settings.server_selection_timeout;
         loop {
             self.select().await?;
-            if let Some(lease) = self.free_connection() {
-                return Ok(lease);
-            }
-            match lease::Waiting::new(self).granted().await {
-                Ok(lease) => return Ok(lease),
+            let granted = match self.free_connection() {
+                Some(lease) => Ok(lease),
+                None => lease::Waiting::new(self).granted().await,
+            };
+            match granted {
+                Ok(lease) if lease.link().is_idle() => return Ok(lease),
+                Ok(_) => {} // it ended between being granted and being taken
                 Err(Refused::Failed(error)) => return Err(error),
                 Err(Refused::Cleared) if self.home()?.now() >= deadline => {
                     return Err(self.selection_error());

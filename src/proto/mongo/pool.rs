@@ -239,10 +239,13 @@ impl Pool {
         self.check_in(id, now);
     }
 
-    /// A connection that was to be made could not be; whoever has waited longest hears of it.
+    /// A connection that was to be made could not be; whoever has waited longest hears of it,
+    /// unless the attempt is older than the last clear: then it was not made for anybody here.
     pub fn connect_failed(&mut self, id: ConnectionId, now: Instant) {
-        if self.connections.remove(&id).is_some() {
-            if let Some(waiter) = self.waiters.pop_front() {
+        if let Some(entry) = self.connections.remove(&id) {
+            if entry.generation == self.generation
+                && let Some(waiter) = self.waiters.pop_front()
+            {
                 let refusal = Refusal::ConnectFailed(id);
                 self.actions.push_back(Action::Refuse(waiter.id, refusal));
             }
@@ -330,18 +333,21 @@ impl Pool {
             self.actions.push_back(Action::Grant(waiter.id, id));
         }
         let connecting = |entry: &&Entry| entry.using == Use::Connecting;
+        let current = |entry: &&Entry| entry.generation == self.generation;
+        let mut useful = self.connections.values().filter(connecting).filter(current).count();
         let mut connecting = self.connections.values().filter(connecting).count();
         let filling = |pool: &Self| !pool.fill_held && pool.total() < pool.settings.size_min;
-        // Counted against all that are being made: each of them will serve somebody.
+        // Each one that is being made will serve somebody, unless a clear made it worthless.
         while connecting < self.settings.connecting_max
             && self.connections.len() < self.settings.size_max
-            && (connecting < self.waiters.len() || filling(self))
+            && (useful < self.waiters.len() || filling(self))
         {
             let id = ConnectionId(fresh(&mut self.next_connection));
             let entry = Entry { generation: self.generation, using: Use::Connecting };
             self.connections.insert(id, entry);
             self.actions.push_back(Action::Connect(id));
             connecting += 1;
+            useful += 1;
         }
     }
 

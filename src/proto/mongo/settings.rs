@@ -150,8 +150,14 @@ impl Settings {
 
 /// Options that can be left out without doing the wrong thing; `retryWrites` and `retryReads` are
 /// absent, since a single server never retries and says so to nobody.
-const IGNORED: &[&str] =
-    &["compressors", "timeoutMS", "srvMaxHosts", "heartbeatFrequencyMS", "serverMonitoringMode"];
+const IGNORED: &[&str] = &[
+    "compressors",
+    "timeoutMS",
+    "srvMaxHosts",
+    "heartbeatFrequencyMS",
+    "serverMonitoringMode",
+    "replicaSet", // refused already without directConnection
+];
 
 /// Leaving these out would connect to the wrong place, as the wrong person, or in the clear.
 fn refuse_unsupported(uri: &Uri) -> Result<(), SettingsError> {
