@@ -108,11 +108,15 @@ impl Committer {
         }));
     }
 
-    fn settle(&self, outcome: Result<(), String>, waiting: Vec<Promise<()>>) {
+    fn settle(&self, outcome: Result<(), String>, mut waiting: Vec<Promise<()>>) {
         let reason: Option<Arc<str>> = outcome.err().map(Arc::from);
         if let Some(reason) = &reason {
             log::application_error(&format!("the embedded store cannot write: {reason}"));
-            self.inner.state.borrow_mut().failed = Some(Arc::clone(reason));
+            let mut state = self.inner.state.borrow_mut();
+            state.failed = Some(Arc::clone(reason));
+            // What gathered meanwhile builds on what was lost: it must not be written without it.
+            state.changes.clear();
+            waiting.append(&mut state.waiting);
         }
         for promise in waiting {
             let _ = match &reason {
