@@ -112,6 +112,9 @@ impl Core {
         };
         let started = IoLoop::current().now();
         let (known, reply) = (Known::default(), RefCell::new(reply));
+        if body_stream.borrow().is_some() {
+            let _ = known.form.set(Ok(Form::default())); // whatever comes, it is no form
+        }
         Rc::new(Self {
             site,
             endpoint,
