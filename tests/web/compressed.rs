@@ -77,3 +77,23 @@ fn compression_is_off_by_default() {
         assert_eq!((answer.header("Content-Encoding"), answer.header("Vary")), ("", ""));
     });
 }
+
+// A part is counted in bytes of the file itself: compressed, it would fit nowhere.
+#[test]
+fn parts_of_files_are_not_compressed() {
+    let text = "squall ".repeat(1000);
+    let folder = crate::folder::Folder::new("compressed_parts", &[("static/a.txt", &text)]);
+    let settings = Settings {
+        compress_response: true,
+        static_path: Some(folder.0.join("static")),
+        ..Settings::default()
+    };
+    visit(Application::new().settings(settings), |browser| async move {
+        let _folder = folder;
+        let headers = [("Accept-Encoding", "gzip"), ("Range", "bytes=7-3506")];
+        let part = browser.fetch("GET", "/static/a.txt", &headers, "").await;
+        assert_eq!((part.status, part.header("Content-Encoding")), (206, ""));
+        assert_eq!(part.header("Content-Range"), "bytes 7-3506/7000");
+        assert_eq!(part.body, "squall ".repeat(500));
+    });
+}
