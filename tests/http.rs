@@ -17,6 +17,8 @@ mod client;
 mod connections;
 #[path = "http/origins.rs"]
 mod origins;
+#[path = "http/slow_readers.rs"]
+mod slow_readers;
 #[path = "http/timeouts.rs"]
 mod timeouts;
 #[path = "http/util.rs"]
