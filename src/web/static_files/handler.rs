@@ -5,9 +5,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::conditional::{
-    ByteRange, content_range, not_modified, range_applies, requested_range,
-};
+use super::conditional::{ByteRange, content_range, not_modified, range_applies, requested_range};
 use super::content_type::content_type;
 use super::files::{FileFault, FileRoot, PIECE_BYTES, StaticFile, normalize};
 use crate::coroutine::yield_now;
