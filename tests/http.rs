@@ -15,6 +15,8 @@ mod bodies;
 mod client;
 #[path = "http/connections.rs"]
 mod connections;
+#[path = "http/fetching.rs"]
+mod fetching;
 #[path = "http/origins.rs"]
 mod origins;
 #[path = "http/slow_readers.rs"]
