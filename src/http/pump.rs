@@ -160,8 +160,13 @@ impl Connection {
         stream: &IoStream,
         intake: Option<Intake>,
     ) -> Result<(), BodyError> {
-        let Some(parts) = intake.map(Intake::finish).transpose()?.flatten() else { return Ok(()) };
-        let number = self.exchange.get().number;
+        let finished = intake.map(Intake::finish).transpose();
+        let exchange = self.exchange.get();
+        if finished.is_err() && !exchange.open {
+            return Ok(()); // answered already; another answer would be taken for the next one's
+        }
+        let Some(parts) = finished?.flatten() else { return Ok(()) };
+        let number = exchange.number;
         self.serve(stream, Request::new(parts, None, Rc::clone(&self.server)), number);
         Ok(())
     }
