@@ -15,8 +15,12 @@ mod bodies;
 mod client;
 #[path = "http/connections.rs"]
 mod connections;
+#[path = "http/fetching.rs"]
+mod fetching;
 #[path = "http/origins.rs"]
 mod origins;
+#[path = "http/slow_readers.rs"]
+mod slow_readers;
 #[path = "http/timeouts.rs"]
 mod timeouts;
 #[path = "http/util.rs"]

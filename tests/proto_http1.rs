@@ -571,7 +571,7 @@ fn t111_t112_t113_f142_f143_f148_keep_alive() {
     let post = |lines: &str| format!("POST / HTTP/1.0\r\nConnection: keep-alive\r\n{lines}");
     assert_eq!(keeps(&post("\r\n")), "close");
     assert_eq!(keeps(&post("Content-Length: 1\r\n\r\nx")), "keep!");
-    assert_eq!(keeps(&post("Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n")), "keep!");
+    assert_eq!(keeps(&post("Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n")), "close");
 }
 
 #[test]

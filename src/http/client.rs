@@ -72,6 +72,8 @@ impl FetchRequest {
     }
 
     /// Adds a header; one with control characters is refused before anything is sent (SEC16).
+    /// `Content-Length`, `Transfer-Encoding` and `Connection` are the client's own affair, and
+    /// not sent.
     pub fn header(mut self, name: &str, value: &str) -> Result<Self, FetchError> {
         self.headers.add(name, value)?;
         Ok(self)
@@ -106,7 +108,7 @@ impl FetchRequest {
         if self.headers.get("Host").is_none() {
             out.extend_from_slice(format!("Host: {}\r\n", place.authority).as_bytes());
         }
-        for (name, value) in self.headers.iter() {
+        for (name, value) in self.headers.iter().filter(|(name, _)| !is_framing(name)) {
             out.extend_from_slice(format!("{name}: ").as_bytes());
             out.extend_from_slice(value);
             out.extend_from_slice(b"\r\n");
@@ -120,6 +122,13 @@ impl FetchRequest {
         out.extend_from_slice(body.unwrap_or_default());
         Ok(out)
     }
+}
+
+/// What the client says itself: where a request ends must not be said twice.
+fn is_framing(name: &str) -> bool {
+    ["Content-Length", "Transfer-Encoding", "Connection"]
+        .iter()
+        .any(|framing| name.eq_ignore_ascii_case(framing))
 }
 
 impl From<&str> for FetchRequest {

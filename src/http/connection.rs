@@ -99,12 +99,17 @@ impl Connection {
             return self.part(stream);
         }
         if !self.resume() {
-            let mut machine = self.machine.borrow_mut();
-            let mut nothing = machine.receive(stream.io_loop().now(), b"");
-            let waiting = machine.next_event(&mut nothing, &mut RequestHead::default());
-            debug_assert!(waiting.is_ok(), "there was nothing to object to");
+            self.begin_waiting(stream);
         }
         self.arm_timer(stream.io_loop());
+    }
+
+    /// From now on the client is late: the machine's clock runs until it says more.
+    fn begin_waiting(&self, stream: &IoStream) {
+        let mut machine = self.machine.borrow_mut();
+        let mut nothing = machine.receive(stream.io_loop().now(), b"");
+        let waiting = machine.next_event(&mut nothing, &mut RequestHead::default());
+        debug_assert!(waiting.is_ok(), "there was nothing to object to");
     }
 
     /// Goes on reading where it was interrupted; false if it was not.
@@ -119,6 +124,17 @@ impl Connection {
     pub(super) fn pause(&self, stream: &IoStream) {
         self.paused.set(true);
         stream.pause_reading();
+    }
+
+    /// Reads on when the client has taken what it was answered, and not for ever.
+    pub(super) fn pause_until_sent(self: &Rc<Self>, stream: &IoStream) {
+        self.pause(stream);
+        self.begin_waiting(stream);
+        let (connection, sent) = (Rc::clone(self), stream.write(Vec::new()));
+        drop(stream.io_loop().spawn(async move {
+            let _ = sent.await; // a closed stream has nothing to resume
+            connection.resume();
+        }));
     }
 
     /// The first head that goes out without its body: what follows shall not wait for the client
@@ -146,8 +162,14 @@ impl Connection {
     pub(super) fn retire(&self) {
         self.machine.borrow_mut().no_keep_alive();
         if let (false, Some(stream)) = (self.exchange.get().open, self.stream.upgrade()) {
-            stream.close();
+            Self::close_when_sent(&stream);
         }
+    }
+
+    /// Wants nothing more from the peer; what it was answered it still gets, as long as it takes
+    /// some.
+    fn close_when_sent(stream: &IoStream) {
+        if stream.unsent() == 0 { stream.close() } else { stream.close_after_write() }
     }
 
     /// No longer one of the server's connections.
@@ -195,7 +217,7 @@ impl Connection {
         let Some(stream) = self.stream.upgrade() else { return };
         let expired = self.machine.borrow_mut().expire(stream.io_loop().now());
         if expired.is_some() || self.life.get() == Life::Lingering {
-            stream.close();
+            Self::close_when_sent(&stream);
         } else {
             self.arm_timer(stream.io_loop());
         }

@@ -22,6 +22,10 @@ use crate::proto::http1::{Reading, Writing};
 /// So many requests of one connection in a row, then the others have their turn.
 const REQUESTS_IN_A_ROW: usize = 64;
 
+/// With so many bytes of answers unsent, the next request has to wait. It is what a socket takes
+/// at once, so that whoever reads does not notice.
+const UNSENT_MAX: usize = 256 * 1024;
+
 impl StreamReader for Connection {
     fn received(self: Rc<Self>, stream: &IoStream, bytes: &[u8]) -> usize {
         if self.life.get() == Life::Lingering {
@@ -43,14 +47,16 @@ impl StreamReader for Connection {
 
     /// A client may close its half and wait for the answer. It may also be gone: a handler that
     /// wants to know is told, and decides for itself.
-    fn end_of_input(self: Rc<Self>, _stream: &IoStream) -> bool {
+    fn end_of_input(self: Rc<Self>, stream: &IoStream) -> bool {
         if self.life.get() != Life::Serving || self.machine.borrow().reading() != Reading::Done {
-            return false; // between two requests, or in the middle of one
+            // Between two requests, or in the middle of one: earlier answers may be on their way.
+            stream.close_after_write();
+            return true;
         }
         self.machine.borrow_mut().receive_eof();
         self.life.set(Life::HalfClosed);
         self.tell_closed();
-        self.exchange.get().open
+        true // until the answer is sent
     }
 
     fn closed(self: Rc<Self>, stream: &IoStream, _error: Option<Arc<io::Error>>) {
@@ -72,6 +78,10 @@ impl Connection {
         loop {
             if !input.rest().is_empty() && intake.as_ref().is_some_and(Intake::is_full) {
                 self.pause(stream);
+                break;
+            }
+            if !input.rest().is_empty() && self.owes_much(stream) {
+                self.pause_until_sent(stream);
                 break;
             }
             let event = self.machine.borrow_mut().next_event(&mut input, &mut parts.head);
@@ -150,8 +160,13 @@ impl Connection {
         stream: &IoStream,
         intake: Option<Intake>,
     ) -> Result<(), BodyError> {
-        let Some(parts) = intake.map(Intake::finish).transpose()?.flatten() else { return Ok(()) };
-        let number = self.exchange.get().number;
+        let finished = intake.map(Intake::finish).transpose();
+        let exchange = self.exchange.get();
+        if finished.is_err() && !exchange.open {
+            return Ok(()); // answered already; another answer would be taken for the next one's
+        }
+        let Some(parts) = finished?.flatten() else { return Ok(()) };
+        let number = exchange.number;
         self.serve(stream, Request::new(parts, None, Rc::clone(&self.server)), number);
         Ok(())
     }
@@ -172,6 +187,11 @@ impl Connection {
         if waiting && !input.rest().is_empty() {
             self.pause(stream);
         }
+    }
+
+    /// A client that asks and does not read would otherwise fill our memory with its answers.
+    fn owes_much(&self, stream: &IoStream) -> bool {
+        stream.unsent() >= UNSENT_MAX && self.machine.borrow().reading() == Reading::Head
     }
 
     /// T129: one connection that asks a lot must not keep the others from asking.

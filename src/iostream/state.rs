@@ -151,6 +151,8 @@ pub(super) struct State {
     pub(super) readiness: Readiness,
     /// The kernel reported both directions dead.
     pub(super) broken: bool,
+    /// And not in good order: the next read will fail.
+    pub(super) reset: bool,
     /// The reader keeps the stream for writing, although the peer sends no more.
     pub(super) outlives_input: bool,
     pub(super) consumer: Consumer,
@@ -173,6 +175,7 @@ impl State {
             phase,
             readiness: Readiness::Drained,
             broken: false,
+            reset: false,
             outlives_input: false,
             consumer: Consumer::Nobody,
             pump: Pump::Resting,
@@ -238,6 +241,7 @@ impl State {
         };
         let broken = event.is_error() || event.is_write_closed();
         self.broken |= broken;
+        self.reset |= event.is_error();
         let ending = broken || event.is_read_closed();
         if ending || met(transport.interest(Interest::READABLE)) {
             self.readiness = self.readiness.after_event(ending);
@@ -320,6 +324,9 @@ impl State {
         };
         if !matches!(self.phase, Phase::Open) {
             return Ok(false);
+        }
+        if self.reset && matches!(self.consumer, Consumer::Paused(_)) {
+            return Err(ErrorKind::ConnectionReset.into()); // whatever was kept: nobody is there
         }
         if idle && self.readiness == Readiness::ReadableToEnd && self.input.is_empty() {
             self.fill(buf, limits)?;

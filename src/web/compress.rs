@@ -33,7 +33,8 @@ impl Compressor {
         headers.add("Vary", "Accept-Encoding").expect("a good header");
         let accepts = request.header_list("Accept-Encoding").any(accepts_gzip);
         let large = whole.is_none_or(|length| length >= WHOLE_BYTES_MIN);
-        let encoded = headers.contains("Content-Encoding");
+        // A part is counted in bytes of the whole as it is.
+        let encoded = headers.contains("Content-Encoding") || headers.contains("Content-Range");
         let content_type = headers.get("Content-Type").unwrap_or_default();
         if !accepts || !large || encoded || !is_compressible(content_type) {
             return None;

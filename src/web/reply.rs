@@ -112,6 +112,9 @@ impl Core {
         };
         let started = IoLoop::current().now();
         let (known, reply) = (Known::default(), RefCell::new(reply));
+        if body_stream.borrow().is_some() {
+            let _ = known.form.set(Ok(Form::default())); // whatever comes, it is no form
+        }
         Rc::new(Self {
             site,
             endpoint,
@@ -187,7 +190,7 @@ impl Core {
         let head = (reply.phase == Phase::Open).then(|| {
             reply.phase = Phase::Streaming;
             reply.add_cookies();
-            if self.site.settings.compress_response {
+            if self.site.settings.compress_response && !has_no_body(reply.status) {
                 reply.compressor = Compressor::wanted(&self.request, &mut reply.headers, None);
             }
             reply.take_head()
@@ -241,7 +244,7 @@ impl Core {
         if self.is_unchanged(status, &mut headers, body) {
             status = 304;
         }
-        if matches!(status, 100..=199 | 204 | 304) {
+        if has_no_body(status) {
             body = b"";
             for name in ["Content-Type", "Content-Language", "Content-Length"] {
                 headers.remove(name);
@@ -347,6 +350,10 @@ impl Core {
         let milliseconds = (IoLoop::current().time() - self.started).as_secs_f64() * 1000.0;
         log::access(level, &format!("{status} {} {milliseconds:.2}ms", self.request_line()));
     }
+}
+
+fn has_no_body(status: u16) -> bool {
+    Status::new(status).is_some_and(Status::has_no_body)
 }
 
 impl Reply {

@@ -304,3 +304,37 @@ mod gzip {
         });
     }
 }
+
+/// Answers before it has seen a byte of the body.
+#[cfg(feature = "gzip")]
+struct Early;
+
+#[cfg(feature = "gzip")]
+impl Service for Early {
+    fn plan(&self, _: &RequestHead) -> BodyPlan {
+        BodyPlan::streamed()
+    }
+
+    fn call(&self, _: Request, responder: Responder) {
+        let mut headers = Headers::new();
+        headers.set("Content-Length", "2").unwrap();
+        responder.start(Status::OK, "", &headers);
+        responder.write(b"ok");
+        responder.finish();
+    }
+}
+
+#[cfg(feature = "gzip")]
+#[test]
+fn t126_a_bad_end_of_an_encoded_body_is_not_answered_twice() {
+    run_on_each_backend(async || {
+        let server = listen(HttpServer::new(Early).decompress_requests());
+        let client = Client::connect(&server).await;
+        let mut bytes = b"POST /a HTTP/1.1\r\nHost: h\r\nContent-Encoding: gzip\r\n".to_vec();
+        bytes.extend_from_slice(b"Content-Length: 10\r\n\r\n\x1f\x8b\x08\0\0\0\0\0\0\x03");
+        bytes.extend_from_slice(GET.as_bytes());
+        client.send(bytes);
+        assert_eq!(client.brief().await, "200 ok");
+        assert_eq!(client.brief().await, "200 ok");
+    });
+}

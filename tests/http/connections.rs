@@ -112,6 +112,24 @@ fn t130_s183_f147_a_client_that_leaves_is_noticed_while_the_handler_waits() {
 }
 
 #[test]
+fn t183_a_reset_is_noticed_although_the_next_request_waits() {
+    run_on_each_backend(async || {
+        let kept = Kept::default();
+        let server = listen(HttpServer::new(kept.service()));
+        let client = Client::connect(&server).await;
+        client.send(GET.repeat(3));
+        let first = kept.next().await;
+        first.send(Status::OK, "", &Headers::new(), b"never read, so that closing is a reset");
+        let responder = kept.next().await;
+        let told = Rc::new(Cell::new(false));
+        let tell = Rc::clone(&told);
+        responder.on_close(move || tell.set(true));
+        client.stream.close();
+        until(|| told.get() && server.connection_count() == 0).await;
+    });
+}
+
+#[test]
 fn t130_the_callback_is_forgotten_with_the_answer() {
     run_on_each_backend(async || {
         let server = listen(HttpServer::new(|_: Request, responder: Responder| {

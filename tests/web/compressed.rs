@@ -32,6 +32,11 @@ impl RequestHandler for Page {
                 }
                 Ok(req.finish(()))
             }
+            "/nothing" => {
+                req.set_status(204);
+                req.flush().await?;
+                Ok(req.finish(()))
+            }
             _ => Ok(req.finish(page)),
         }
     }
@@ -75,5 +80,37 @@ fn compression_is_off_by_default() {
     visit(Application::new().route("/.*", Page), |browser| async move {
         let answer = browser.fetch("GET", "/", &[("Accept-Encoding", "gzip")], "").await;
         assert_eq!((answer.header("Content-Encoding"), answer.header("Vary")), ("", ""));
+    });
+}
+
+// A part is counted in bytes of the file itself: compressed, it would fit nowhere.
+#[test]
+fn parts_of_files_are_not_compressed() {
+    let text = "squall ".repeat(1000);
+    let folder = crate::folder::Folder::new("compressed_parts", &[("static/a.txt", &text)]);
+    let settings = Settings {
+        compress_response: true,
+        static_path: Some(folder.0.join("static")),
+        ..Settings::default()
+    };
+    visit(Application::new().settings(settings), |browser| async move {
+        let _folder = folder;
+        let headers = [("Accept-Encoding", "gzip"), ("Range", "bytes=7-3506")];
+        let part = browser.fetch("GET", "/static/a.txt", &headers, "").await;
+        assert_eq!((part.status, part.header("Content-Encoding")), (206, ""));
+        assert_eq!(part.header("Content-Range"), "bytes 7-3506/7000");
+        assert_eq!(part.body, "squall ".repeat(500));
+    });
+}
+
+// T123: the end of a gzip stream is bytes, too, and a 204 has none.
+#[test]
+fn what_has_no_body_is_not_compressed() {
+    let settings = Settings { compress_response: true, ..Settings::default() };
+    visit(Application::new().route("/.*", Page).settings(settings), |browser| async move {
+        let answer = browser.fetch("GET", "/nothing", &[("Accept-Encoding", "gzip")], "").await;
+        assert_eq!((answer.status, answer.header("Content-Encoding")), (204, ""));
+        let messages = browser.log.messages();
+        assert!(!messages.iter().any(|line| line.contains("response")), "{messages:?}");
     });
 }

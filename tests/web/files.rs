@@ -146,3 +146,28 @@ fn paths_outside_and_directories() {
         assert_eq!(browser.get("/sub/").await.body, "<p>index");
     });
 }
+
+// RFC 9110 part 13.1.5: a part of another version would be glued to the wrong file.
+#[test]
+fn a_range_counts_only_for_the_version_it_was_meant_for() {
+    let (folder, app) = app("if_range");
+    visit(app, |browser| async move {
+        let _folder = folder;
+        let file = browser.get("/static/alphabet.txt").await;
+        let (etag, modified) = (file.header("Etag"), file.header("Last-Modified"));
+        let weak = format!("W/{etag}");
+        for (condition, status) in [
+            (etag, 206),
+            (modified, 206),
+            (&*weak, 200),
+            ("\"another\"", 200),
+            ("Sun, 27 Jan 2013 18:43:20 GMT", 200),
+            ("nonsense", 200),
+        ] {
+            let headers = [("Range", "bytes=1-2"), ("If-Range", condition)];
+            let answer = browser.fetch("GET", "/static/alphabet.txt", &headers, "").await;
+            assert_eq!(answer.status, status, "{condition}");
+            assert_eq!(answer.body, if status == 206 { "bc" } else { ALPHABET }, "{condition}");
+        }
+    });
+}

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use squall::coroutine::sleep;
 use squall::http::{HttpServer, Trusted};
-use squall::web::{Application, Exchange, HandlerResult, Prepared, RequestHandler};
+use squall::web::{Application, Exchange, HandlerResult, Prepared, RequestHandler, Settings};
 
 use crate::browser::{Browser, visit};
 
@@ -108,5 +108,24 @@ fn behind_a_proxy() {
         assert_eq!(proxied.fetch("GET", "/", &headers, "").await.body, "4.4.4.4 https");
         assert_eq!(proxied.get("/").await.body, "127.0.0.1 http");
         assert_eq!(direct.fetch("GET", "/", &headers, "").await.body, "127.0.0.1 http");
+    });
+}
+
+// B.9.2: a body that comes as a stream is no form, and cannot be a broken one.
+#[test]
+fn a_streamed_multipart_body_passes_with_its_token_in_a_header() {
+    let settings = Settings { xsrf_cookies: true, ..Settings::default() };
+    let app = Application::new().route("/upload", Upload).settings(settings);
+    visit(app, |browser| async move {
+        browser.cookies.borrow_mut().insert("_xsrf".into(), "0123456789abcdef".into());
+        let kind = ("Content-Type", "multipart/form-data; boundary=b");
+        let body = "--b--\r\n";
+        let refused = browser.fetch("PUT", "/upload", &[kind], body).await;
+        assert_eq!(refused.status, 403);
+        let another = browser.another();
+        *another.cookies.borrow_mut() = browser.cookies.borrow().clone();
+        let token = ("X-Xsrftoken", "0123456789abcdef");
+        let taken = another.fetch("PUT", "/upload", &[kind, token], body).await;
+        assert_eq!((taken.status, taken.body.as_str()), (200, "7 bytes, at once"));
     });
 }

@@ -224,7 +224,11 @@ impl<'a> Rules<'a> {
         let has_length = head.body != BodyLength::None;
         head.expects_continue =
             self.expects_continue && has_length && head.version == Version::Http11;
+        // RFC 9112 part 6.1: chunks are news to version 1.0, so whoever passed them on may have
+        // seen the end of this request elsewhere. It is the last one.
+        let old_and_chunked = head.version == Version::Http10 && self.chunked;
         head.keep_alive = !self.close
+            && !old_and_chunked
             && (head.version == Version::Http11
                 || self.keep_alive && (has_length || matches!(head.method(), "GET" | "HEAD")));
         Ok(())

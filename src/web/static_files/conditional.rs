@@ -32,6 +32,15 @@ pub fn not_modified(
     since.is_some_and(|since| since.as_secs() >= modified.as_secs())
 }
 
+/// True if a part is wanted of this very version: `If-Range` names its strong `etag` or its exact
+/// date, or is not there. Otherwise the client must get all of it, or it would glue two versions.
+pub fn range_applies(if_range: Option<&str>, etag: &str, modified: Duration) -> bool {
+    let Some(condition) = if_range else { return true };
+    let date = httpdate::parse_http_date(condition).ok();
+    let date = date.and_then(|date| date.duration_since(SystemTime::UNIX_EPOCH).ok());
+    condition == etag || date.is_some_and(|date| date.as_secs() == modified.as_secs())
+}
+
 /// What a `Range` header asks of something that is `size` bytes long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ByteRange {

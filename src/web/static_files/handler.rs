@@ -5,7 +5,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::conditional::{ByteRange, content_range, not_modified, requested_range};
+use super::conditional::{ByteRange, content_range, not_modified, range_applies, requested_range};
 use super::content_type::content_type;
 use super::files::{FileFault, FileRoot, PIECE_BYTES, StaticFile, normalize};
 use crate::coroutine::yield_now;
@@ -144,7 +144,8 @@ async fn send(mut req: Exchange, mut opened: Opened) -> HandlerResult {
         req.set_status(304);
         return Ok(req.finish(()));
     }
-    let range = requested_range(req.header("Range"), file.size);
+    let applies = range_applies(req.header("If-Range"), &etag, file.modified);
+    let range = requested_range(req.header("Range").filter(|_| applies), file.size);
     if let Some(content_range) = content_range(range, file.size) {
         req.set_header("Content-Range", content_range)?;
     }

@@ -9,7 +9,9 @@ mod content_type;
 mod files;
 mod handler;
 
-pub use conditional::{ByteRange, content_range, etag_matches, not_modified, requested_range};
+pub use conditional::{
+    ByteRange, content_range, etag_matches, not_modified, range_applies, requested_range,
+};
 pub use content_type::content_type;
 pub use files::{FileFault, FileRoot, StaticFile, Symlinks, normalize};
 pub use handler::StaticFileHandler;
