@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use bson::{Document, RawDocumentBuf, doc};
 use squall::coroutine;
+use squall::ioloop::IoLoop;
 use squall::iostream::IoStream;
 use squall::mongo::embedded::{Change, Contents, Disk, Engine, Server, Storage, StorageError};
 use squall::mongo::{Error, MongoClient};
@@ -126,6 +127,32 @@ fn a_disk_that_fails_is_not_hidden() {
         assert!(users.insert_one(doc! { "_id": 2 }).await.is_err());
         assert_eq!(written.lock().unwrap().1, 0);
         assert!(log.messages().iter().any(|line| line.contains("the embedded store cannot write")));
+        client.close();
+        server.close().await;
+    });
+}
+
+#[test]
+fn what_gathered_behind_a_lost_batch_is_refused_with_it() {
+    run_on_each_backend(|| async {
+        let _log = squall::log::capture();
+        let (gate, opener, written) = Gate::new();
+        let server = Server::with_storage(gate).unwrap();
+        let client = client(&server);
+        let users = client.database("meet").collection("user");
+        let inserts = (0..3).map(|i| {
+            let users = users.clone();
+            IoLoop::current().spawn(async move { users.insert_one(doc! { "_id": i }).await })
+        });
+        let inserts: Vec<_> = inserts.collect();
+        // All three are with the server: one is being written, the others wait for the next batch.
+        while users.estimated_document_count().await.unwrap() < 3 {}
+        opener.send(false).unwrap();
+        opener.send(true).unwrap(); // the disk would take the next one
+        for insert in inserts {
+            assert!(insert.await.unwrap().is_err(), "it builds on what was lost");
+        }
+        assert_eq!(written.lock().unwrap().1, 0, "nothing was written behind the gap");
         client.close();
         server.close().await;
     });
