@@ -84,15 +84,23 @@ impl Executor {
     /// panic in the job fails the future; dropping the future does not stop the job.
     #[track_caller]
     pub fn submit<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Future<T> {
+        self.submit_for(&IoLoop::current(), job)
+    }
+
+    #[track_caller]
+    fn submit_for<T: Send + 'static>(
+        &self,
+        io_loop: &IoLoop,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Future<T> {
         let place = Location::caller();
-        let io_loop = IoLoop::current();
         let cell = Arc::new(JobCell { state: Mutex::new(JobState::Waiting(None)) });
         let report = Arc::clone(&cell);
         self.pool.shared.push(Box::new(move || {
             let outcome = catch_unwind(AssertUnwindSafe(job));
             report.finish(outcome.map_err(|payload| panic_message(&*payload)));
         }));
-        let outcome = Job { cell, place, held: Held::new(&io_loop) };
+        let outcome = Job { cell, place, held: Held::new(io_loop) };
         io_loop.spawn_outcome(place, outcome)
     }
 
@@ -117,14 +125,28 @@ impl Executor {
     }
 }
 
+/// The executor that one loop uses when it is told of no other.
+struct DefaultExecutor(std::cell::RefCell<Executor>);
+
 impl IoLoop {
-    /// Runs `job` on the shared pool (T019, S149).
+    /// Runs `job` on the loop's default executor: the shared pool, unless
+    /// [`set_default_executor`](Self::set_default_executor) named another (T019, S149).
     #[track_caller]
     pub fn run_in_executor<T: Send + 'static>(
         &self,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Future<T> {
-        Executor::shared().submit(job)
+        let executor = self.default_executor().0.borrow().clone();
+        executor.submit_for(self, job)
+    }
+
+    /// Replaces this loop's default executor (F027).
+    pub fn set_default_executor(&self, executor: Executor) {
+        self.default_executor().0.replace(executor);
+    }
+
+    fn default_executor(&self) -> std::rc::Rc<DefaultExecutor> {
+        self.extension(|| DefaultExecutor(std::cell::RefCell::new(Executor::shared())))
     }
 }
 

@@ -689,6 +689,11 @@ fn s069_f027_the_shared_pool_is_one_and_a_pool_of_ones_own_is_used() {
             .unwrap();
         assert_eq!(name.as_deref(), Some("squall-executor-0"));
         assert_eq!(IoLoop::current().run_in_executor(|| 5).await.unwrap(), 5);
+        IoLoop::current().set_default_executor(Executor::inline());
+        let home = std::thread::current().id();
+        let at_home =
+            IoLoop::current().run_in_executor(move || std::thread::current().id() == home);
+        assert!(at_home.await.unwrap(), "the default of this loop is used");
     });
 }
 

@@ -79,6 +79,7 @@ impl Builder {
             nested: Cell::new(Duration::ZERO),
             wait_note: Cell::new(None),
             stepper: OnceCell::new(),
+            extensions: RefCell::default(),
             receive_buffer: Cell::new(None),
             outside_work: Cell::new(0),
             entropy: RefCell::new(self.seed.map_or(Entropy::System, Entropy::seeded)),

@@ -20,6 +20,7 @@ mod slow;
 mod timers;
 mod trace;
 
+use std::any::Any;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt;
 use std::io;
@@ -112,6 +113,8 @@ struct Core {
     wait_note: Cell<Option<WaitNote>>,
     /// The coroutine layer, once it is used.
     stepper: OnceCell<Rc<dyn Stepper>>,
+    /// What the layers above keep for this loop, one value of each type.
+    extensions: RefCell<Vec<Rc<dyn Any>>>,
     /// Taken by a stream while it reads.
     receive_buffer: Cell<Option<Box<[u8]>>>,
     /// Jobs of other threads that will come back here.
@@ -224,7 +227,8 @@ impl IoLoop {
         self.core.observed.set(false);
         let observers = self.core.observers.take();
         let exception_hook = self.core.exception_hook.take();
-        drop((observers, exception_hook));
+        let extensions = self.core.extensions.take();
+        drop((observers, exception_hook, extensions));
     }
 
     /// True after [`close`](Self::close).
@@ -270,6 +274,17 @@ impl IoLoop {
         let answer = use_it(&mut buffer);
         self.core.receive_buffer.set(Some(buffer));
         answer
+    }
+
+    /// The value of type `T` that a layer above keeps with this loop, made when it is first asked for.
+    pub(crate) fn extension<T: 'static>(&self, make: impl FnOnce() -> T) -> Rc<T> {
+        let kept =
+            self.core.extensions.borrow().iter().find_map(|any| Rc::clone(any).downcast().ok());
+        kept.unwrap_or_else(|| {
+            let made = Rc::new(make());
+            self.core.extensions.borrow_mut().push(Rc::clone(&made) as Rc<dyn Any>);
+            made
+        })
     }
 
     /// Declares that work elsewhere (an executor job) will come back to this loop, so that a
