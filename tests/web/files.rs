@@ -2,6 +2,12 @@
 //!
 //! The files are real, in a directory of each test's own. The pure rules are in `tests/web_pure`.
 
+use std::time::Duration;
+
+use squall::coroutine::sleep;
+use squall::ioloop::IoLoop;
+use squall::iostream::IoStream;
+use squall::log::Level;
 use squall::web::static_files::{FileRoot, StaticFileHandler, Symlinks};
 use squall::web::{
     Application, ApplicationBuilder, Exchange, HandlerResult, RequestHandler, Settings, context,
@@ -115,6 +121,30 @@ fn large_files() {
         let part = browser.fetch("GET", "/static/large.bin", &part, "").await;
         assert_eq!((part.status, part.body.len()), (206, 140_000));
         assert_eq!(part.body, ALPHABET.repeat(10_000)[70_000..210_000]);
+    });
+}
+
+// A client that leaves in the middle is no error, and the handler ends.
+#[test]
+fn a_large_file_for_a_client_that_leaves() {
+    let folder = Folder::new("leaves", &[("static/huge.bin", &"x".repeat(16 << 20))]);
+    let static_path = Some(folder.0.join("static"));
+    let app = Application::new().settings(Settings { static_path, ..Settings::default() });
+    visit(app, |browser| async move {
+        let _folder = folder;
+        let client = IoStream::connect(browser.server.addresses()[0].clone()).await.unwrap();
+        client.write("GET /static/huge.bin HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+        client.read_until(b"\r\n\r\n", 4096).await.unwrap();
+        client.close();
+        let waiting = || IoLoop::current().coroutines().len();
+        let mut turns = 0;
+        while waiting() > 1 {
+            sleep(Duration::from_millis(1)).await; // the handler ends by itself
+            turns += 1;
+            assert!(turns < 10_000, "it still reads");
+        }
+        let errors = browser.log.records().into_iter().filter(|r| r.level == Level::Error);
+        assert_eq!(errors.count(), 0, "{:?}", browser.log.messages());
     });
 }
 

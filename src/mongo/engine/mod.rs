@@ -158,8 +158,11 @@ impl Engine {
 
     /// Waits until the server is known to be there, for `serverSelectionTimeoutMS` at most.
     pub(super) async fn select(self: &Rc<Self>) -> Result<Server, Error> {
-        let io_loop = self.home()?;
-        let deadline = io_loop.now() + self.settings.server_selection_timeout;
+        let deadline = self.home()?.now() + self.settings.server_selection_timeout;
+        self.select_by(deadline).await
+    }
+
+    async fn select_by(self: &Rc<Self>, deadline: Instant) -> Result<Server, Error> {
         loop {
             if let Some(server) = self.known_server()? {
                 return Ok(server);
@@ -193,7 +196,7 @@ impl Engine {
         let now = self.home()?.now();
         let deadline = now + self.settings.server_selection_timeout;
         loop {
-            self.select().await?;
+            self.select_by(deadline).await?;
             let granted = match self.free_connection() {
                 Some(lease) => Ok(lease),
                 None => lease::Waiting::new(self).granted().await,

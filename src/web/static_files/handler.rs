@@ -174,7 +174,7 @@ async fn send(mut req: Exchange, mut opened: Opened) -> HandlerResult {
 /// A large file, 64 KiB at a time: read, written and sent before the next piece is read.
 async fn send_pieces(mut req: Exchange, file: StaticFile, start: u64, end: u64) -> HandlerResult {
     let (mut file, mut at) = (file, start);
-    while at < end {
+    while at < end && !req.core.responder.is_closed() {
         let job = move || {
             let piece = file.read_piece(at, end);
             (file, piece)
