@@ -280,3 +280,22 @@ fn s062_the_same_example_in_callback_style_and_as_a_coroutine() {
         assert_eq!(with_timeout(limit, by_coroutine).await.unwrap().unwrap(), "done");
     });
 }
+
+#[test]
+fn s081_listen_and_start_are_two_lines() {
+    use std::io::{Read, Write};
+    let server = ping::application().unwrap().listen(0).unwrap();
+    let port = server.addresses()[0].socket_addr().unwrap().port();
+    let handle = IoLoop::current().handle();
+    let visitor = std::thread::spawn(move || {
+        let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+        stream.write_all(b"GET /hello HTTP/1.0\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        handle.stop();
+        answer
+    });
+    IoLoop::current().start().unwrap();
+    let answer = visitor.join().unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("hello\n"), "{answer}");
+}
