@@ -113,7 +113,6 @@ impl State {
             return self.watch(io_loop);
         }
         let output = &mut self.output;
-        let asked_already = transport.interest(Interest::BOTH) == self.watched;
         while !output.bytes.is_empty() && !output.blocked {
             match transport.try_write(output.bytes.as_slice()) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
@@ -122,7 +121,8 @@ impl State {
                     output.bytes.advance(count);
                     // Asking reports present room. Who has asked already must go on to
                     // WouldBlock, or the next report may never come.
-                    output.blocked = !output.bytes.is_empty() && !asked_already;
+                    output.blocked = !output.bytes.is_empty()
+                        && transport.interest(Interest::BOTH) != self.watched;
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => output.blocked = true,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}

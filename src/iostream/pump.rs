@@ -75,17 +75,20 @@ impl Inner {
     /// Shows the reader what there is, until it has seen all of it or wants no more. True if it
     /// was interrupted because others must have their turn.
     fn deliver(self: &Rc<Self>) -> bool {
-        (0..READS_IN_A_ROW).all(|_| self.io_loop.with_receive_buffer(|buf| self.deliver_once(buf)))
+        for _ in 0..READS_IN_A_ROW {
+            if !self.state.borrow().has_delivery() {
+                return false;
+            }
+            self.io_loop.with_receive_buffer(|buf| self.deliver_once(buf));
+        }
+        true
     }
 
-    /// One read, one call; false when there is nothing to do for now.
-    fn deliver_once(self: &Rc<Self>, buf: &mut [u8]) -> bool {
-        match self.attempt(|state| state.next_delivery(buf, &self.limits)) {
-            Some(Some((reader, count))) => {
-                self.show(reader, &buf[..count]);
-                true
-            }
-            Some(None) | None => false,
+    /// One read, one call.
+    fn deliver_once(self: &Rc<Self>, buf: &mut [u8]) {
+        let delivery = self.attempt(|state| state.next_delivery(buf, &self.limits));
+        if let Some(Some((reader, count))) = delivery {
+            self.show(reader, &buf[..count]);
         }
     }
 

@@ -18,6 +18,7 @@ use super::bytes::Bytes;
 use super::pump::{Inner, READS_IN_A_ROW};
 use super::state::{Consumer, Phase, Readiness};
 use super::{IoStream, StreamError};
+use crate::buffer;
 use crate::ioloop::note_wait;
 use crate::log::{self, Level};
 
@@ -59,7 +60,7 @@ impl Want {
             Self::AtMost(0) => Ok(Some(0)),
             Self::AtMost(count) => Ok(Some(input.len().min(*count)).filter(|count| *count > 0)),
             Self::Until { delimiter, max_bytes, searched } => {
-                let found = find(&input[*searched..], delimiter);
+                let found = buffer::find(&input[*searched..], delimiter);
                 let end = found.map(|at| *searched + at + delimiter.len());
                 *searched = (input.len() + 1).saturating_sub(delimiter.len()).max(*searched);
                 check_limit(end, input.len(), *max_bytes)
@@ -95,19 +96,6 @@ fn check_limit(
         Some(max) if end.unwrap_or(seen + 1) > max => Err(StreamError::UnsatisfiableRead),
         _ => Ok(end),
     }
-}
-
-/// Where `needle` begins in `haystack`.
-fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    let Some((first, rest)) = needle.split_first() else { return Some(0) };
-    let mut from = 0;
-    while let Some(at) = haystack[from..].iter().position(|byte| byte == first) {
-        if haystack[from + at + 1..].starts_with(rest) {
-            return Some(from + at);
-        }
-        from += at + 1;
-    }
-    None
 }
 
 /// A read under way, see [`IoStream::read_bytes`] and its sisters. Dropping it loses no data.

@@ -282,16 +282,23 @@ impl State {
         Ok(count)
     }
 
-    /// Who is to be shown what: a reader, and how many new bytes in `buf`. `None` when there is
-    /// nothing to show for now.
+    /// Whether a reader is there that may have something to see.
+    pub(super) fn has_delivery(&self) -> bool {
+        let something = match &self.consumer {
+            Consumer::Reader(_) => self.readiness.has_more(),
+            Consumer::Resumed(_) => true,
+            Consumer::Nobody | Consumer::Future(_) | Consumer::Paused(_) => false,
+        };
+        something && matches!(self.phase, Phase::Open)
+    }
+
+    /// Who is to be shown what: a reader, and how many new bytes in `buf`. `None` when a look
+    /// found nothing to show.
     pub(super) fn next_delivery(
         &mut self,
         buf: &mut [u8],
         limits: &StreamLimits,
     ) -> io::Result<Option<(Rc<dyn StreamReader>, usize)>> {
-        if !matches!(self.phase, Phase::Open) {
-            return Ok(None);
-        }
         let reader = match &self.consumer {
             Consumer::Reader(reader) => Rc::clone(reader),
             Consumer::Resumed(reader) => {

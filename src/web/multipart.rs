@@ -7,6 +7,7 @@
 use super::arguments::Arguments;
 use super::escape::url_unescape;
 use super::faults::{ArgumentError, MultipartError};
+use crate::buffer;
 
 /// RFC 2046 allows boundaries of 70 characters.
 const BOUNDARY_BYTES_MAX: usize = 70;
@@ -105,7 +106,7 @@ pub fn parse(boundary: &str, body: &[u8], limits: MultipartLimits) -> Result<For
 fn part_end(body: &[u8], delimiter: &[u8]) -> Option<usize> {
     let mut from = 0;
     loop {
-        let at = from + find(&body[from..], delimiter)?;
+        let at = from + buffer::find(&body[from..], delimiter)?;
         let after = &body[at + delimiter.len()..];
         if after.starts_with(b"\r\n") || after.starts_with(b"--") {
             return Some(at);
@@ -115,7 +116,7 @@ fn part_end(body: &[u8], delimiter: &[u8]) -> Option<usize> {
 }
 
 fn parse_part(part: &[u8], limits: MultipartLimits, form: &mut Form) -> Result<(), MultipartError> {
-    let head_end = find(part, b"\r\n\r\n").ok_or(MultipartError::MissingHeaders)?;
+    let head_end = buffer::find(part, b"\r\n\r\n").ok_or(MultipartError::MissingHeaders)?;
     if head_end > limits.part_head_bytes_max {
         return Err(MultipartError::HeadTooLarge);
     }
@@ -212,17 +213,4 @@ fn extended_value(value: &str) -> Option<String> {
     };
     // The escapes can smuggle in what was refused in the plain form.
     (!text.is_empty() && !text.contains(char::is_control)).then_some(text)
-}
-
-/// Where `needle` begins. Linear, because a needle here begins with a return and either has no other
-/// (a boundary cannot contain one) or is four bytes long: no byte is looked at many times.
-fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    let mut from = 0;
-    while let Some(at) = haystack[from..].iter().position(|&b| b == needle[0]) {
-        if haystack[from + at..].starts_with(needle) {
-            return Some(from + at);
-        }
-        from += at + 1;
-    }
-    None
 }

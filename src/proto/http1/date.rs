@@ -8,6 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use httpdate::HttpDate;
 
+use super::status::Status;
+
 /// `Server` and `Date` as bytes, good for one second.
 #[derive(Clone, Debug)]
 pub struct Stamp {
@@ -15,13 +17,16 @@ pub struct Stamp {
     server: Vec<u8>,
     date: Vec<u8>,
     both: Vec<u8>,
+    /// How most answers begin: `200 OK` and both lines.
+    ok: Vec<u8>,
 }
 
 impl Stamp {
     /// A stamp for `wall`, the time since the Unix epoch. An empty `server` writes no such line.
     pub fn new(server: &str, wall: Duration) -> Self {
         let server = if server.is_empty() { Vec::new() } else { line("Server", server) };
-        let mut stamp = Self { second: u64::MAX, server, date: Vec::new(), both: Vec::new() };
+        let (date, both, ok) = (Vec::new(), Vec::new(), Vec::new());
+        let mut stamp = Self { second: u64::MAX, server, date, both, ok };
         stamp.refresh(wall);
         stamp
     }
@@ -38,6 +43,14 @@ impl Stamp {
         self.both.clear();
         self.both.extend_from_slice(&self.server);
         self.both.extend_from_slice(&self.date);
+        self.ok.clear();
+        self.ok.extend_from_slice(Status::OK.line().expect("a standard code").as_bytes());
+        self.ok.extend_from_slice(&self.both);
+    }
+
+    /// Status line and both lines of a `200 OK` that has neither.
+    pub(super) fn ok(&self) -> &[u8] {
+        &self.ok
     }
 
     /// The lines for an answer that may have its own.

@@ -66,11 +66,7 @@ pub(super) fn head(
         context.keep_alive = false;
     }
 
-    status_line(head.status, head.reason, out);
-    let known = |header| head.headers.has(header);
-    if let Some(stamp) = head.stamp {
-        out.extend_from_slice(stamp.lines(known(Known::Server), known(Known::Date)));
-    }
+    opening(head, out);
     out.extend_from_slice(head.headers.as_bytes());
     match (body, whole) {
         _ if declared.is_some() => {}
@@ -90,6 +86,24 @@ pub(super) fn head(
     }
     out.extend_from_slice(b"\r\n");
     Ok(body)
+}
+
+/// The status line, and the lines that are the same for every answer of one second.
+fn opening(head: &ResponseHead<'_>, out: &mut Vec<u8>) {
+    let known = |header| head.headers.has(header);
+    match (head.stamp, known(Known::Server), known(Known::Date)) {
+        (Some(stamp), false, false) if head.status == Status::OK && has_standard_words(head) => {
+            out.extend_from_slice(stamp.ok());
+        }
+        (stamp, has_server, has_date) => {
+            status_line(head.status, head.reason, out);
+            out.extend_from_slice(stamp.map_or(b"", |stamp| stamp.lines(has_server, has_date)));
+        }
+    }
+}
+
+fn has_standard_words(head: &ResponseHead<'_>) -> bool {
+    head.reason.is_empty() || head.reason == head.status.reason()
 }
 
 /// An interim answer: a head without headers.

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
 use super::parse;
 use crate::buffer;
@@ -23,10 +24,18 @@ use crate::buffer;
 /// assert!(headers.set("Location", "/\r\nX-Evil: 1").is_err());
 /// # Ok::<(), squall::proto::http1::InvalidHeader>(())
 /// ```
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default)]
 pub struct Headers {
     block: Vec<u8>, // `Name: value\r\n`, again and again
     known: u8,      // which of `Known` are present, so that encoding asks no questions
+    names: u64,     // a bit for each name that may be present: most look-ups need no search
+}
+
+/// The bit of a name in `Headers::names`. Two names may share one; then a search decides.
+fn bit(name: &[u8]) -> u64 {
+    let (Some(first), Some(last)) = (name.first(), name.last()) else { return 0 };
+    let mixed = usize::from(first & 0x1f) + 3 * usize::from(last & 0x1f) + 5 * name.len();
+    1 << (mixed % 64)
 }
 
 /// The headers that the encoder asks about for every answer.
@@ -80,7 +89,7 @@ impl std::error::Error for InvalidHeader {}
 impl Headers {
     /// No headers, and no memory.
     pub const fn new() -> Self {
-        Self { block: Vec::new(), known: 0 }
+        Self { block: Vec::new(), known: 0, names: 0 }
     }
 
     /// Replaces every header of this name by one, at the end.
@@ -105,8 +114,10 @@ impl Headers {
 
     /// All values of this name, in order.
     pub fn get_list(&self, name: &str) -> impl Iterator<Item = &[u8]> {
-        self.iter()
-            .filter_map(move |(other, value)| other.eq_ignore_ascii_case(name).then_some(value))
+        let lines = lines(if self.may_have(name) { &self.block } else { b"" });
+        lines.map(split_line).filter_map(move |(other, value)| {
+            other.eq_ignore_ascii_case(name.as_bytes()).then_some(value)
+        })
     }
 
     /// All values of this name with a comma between them (Tornado's `headers[name]`).
@@ -121,8 +132,11 @@ impl Headers {
 
     /// Takes every header of this name away.
     pub fn remove(&mut self, name: &str) {
-        while let Some((start, end)) = self.position(name) {
-            self.block.drain(start..end);
+        if !self.may_have(name) {
+            return;
+        }
+        while let Some(line) = self.position(name) {
+            self.block.drain(line);
         }
         self.known &= !Known::find(name.as_bytes());
     }
@@ -130,7 +144,19 @@ impl Headers {
     /// Forgets all headers and keeps the memory, for the next answer.
     pub fn clear(&mut self) {
         self.block.clear();
-        self.known = 0;
+        (self.known, self.names) = (0, 0);
+    }
+
+    /// Becomes a copy of `other`, in the memory it has.
+    pub fn copy_from(&mut self, other: &Self) {
+        self.block.clear();
+        self.block.extend_from_slice(&other.block);
+        (self.known, self.names) = (other.known, other.names);
+    }
+
+    /// How much memory they occupy, for those who keep headers in a pool.
+    pub fn capacity(&self) -> usize {
+        self.block.capacity()
     }
 
     /// True without any header.
@@ -140,12 +166,9 @@ impl Headers {
 
     /// Names and values in order; names as HTTP likes to see them (`Content-Type`).
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        let mut rest = &self.block[..];
-        std::iter::from_fn(move || {
-            let end = buffer::find_byte(rest, b'\n')?;
-            let (line, after) = rest.split_at(end + 1);
-            rest = after;
-            Some(split_line(line))
+        lines(&self.block).map(|line| {
+            let (name, value) = split_line(line);
+            (std::str::from_utf8(name).expect("a token is ASCII"), value)
         })
     }
 
@@ -166,32 +189,47 @@ impl Headers {
         self.known & known as u8 != 0
     }
 
+    /// False: there is certainly none of this name.
+    fn may_have(&self, name: &str) -> bool {
+        self.names & bit(name.as_bytes()) != 0
+    }
+
     /// For callers who have checked both already.
     pub(super) fn push(&mut self, name: &[u8], value: &[u8]) {
         self.known |= Known::find(name);
+        self.names |= bit(name);
+        let start = self.block.len();
         self.block.reserve(name.len() + value.len() + 4);
+        self.block.extend_from_slice(name);
         let mut word_begins = true;
-        self.block.extend(name.iter().map(|byte| {
-            let upper = std::mem::replace(&mut word_begins, *byte == b'-');
-            if upper { byte.to_ascii_uppercase() } else { byte.to_ascii_lowercase() }
-        }));
+        for byte in &mut self.block[start..] {
+            *byte = if word_begins { byte.to_ascii_uppercase() } else { byte.to_ascii_lowercase() };
+            word_begins = *byte == b'-';
+        }
         self.block.extend_from_slice(b": ");
         self.block.extend_from_slice(buffer::trim(value));
         self.block.extend_from_slice(b"\r\n");
     }
 
-    fn position(&self, name: &str) -> Option<(usize, usize)> {
-        let mut start = 0;
-        while let Some(length) = buffer::find_byte(&self.block[start..], b'\n') {
-            let end = start + length + 1;
-            if split_line(&self.block[start..end]).0.eq_ignore_ascii_case(name) {
-                return Some((start, end));
-            }
-            start = end;
-        }
-        None
+    /// Where the first line of this name is.
+    fn position(&self, name: &str) -> Option<Range<usize>> {
+        let mut end = 0;
+        lines(&self.block).find_map(|line| {
+            end += line.len();
+            let found = split_line(line).0.eq_ignore_ascii_case(name.as_bytes());
+            found.then(|| end - line.len()..end)
+        })
     }
 }
+
+/// Equal is what looks equal on the wire.
+impl PartialEq for Headers {
+    fn eq(&self, other: &Self) -> bool {
+        self.block == other.block
+    }
+}
+
+impl Eq for Headers {}
 
 /// Names only: values may be secrets (T145).
 impl fmt::Debug for Headers {
@@ -213,7 +251,7 @@ pub(super) fn join<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Option<Cow
 
 /// T141: a token for a name; for a value visible characters, space, tab, and 0x80 to 0xFF.
 fn check(name: &[u8], value: &[u8]) -> Result<(), InvalidHeader> {
-    if name.is_empty() || !name.iter().copied().all(is_token) {
+    if name.is_empty() || !name.iter().all(|byte| TOKEN[usize::from(*byte)]) {
         return Err(InvalidHeader::Name);
     }
     if !value.iter().copied().all(is_value) {
@@ -226,13 +264,34 @@ pub(super) const fn is_value(byte: u8) -> bool {
     matches!(byte, b'\t' | b' '..=b'~' | 0x80..)
 }
 
+/// Which bytes may stand in a name: one look is less than ten comparisons.
+const TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = is_token(byte as u8);
+        byte += 1;
+    }
+    table
+};
+
 const fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
 }
 
-fn split_line(line: &[u8]) -> (&str, &[u8]) {
+/// The lines of a block, each with its CR LF.
+fn lines(block: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = block;
+    std::iter::from_fn(move || {
+        let end = buffer::find_byte(rest, b'\n')?;
+        let (line, after) = rest.split_at(end + 1);
+        rest = after;
+        Some(line)
+    })
+}
+
+fn split_line(line: &[u8]) -> (&[u8], &[u8]) {
     let colon = buffer::find_byte(line, b':').expect("push wrote a colon");
-    let name = std::str::from_utf8(&line[..colon]).expect("a token is ASCII");
-    (name, &line[colon + 2..line.len() - 2])
+    (&line[..colon], &line[colon + 2..line.len() - 2])
 }
