@@ -6,6 +6,7 @@
 //! then `waker.rs`.
 
 mod combine;
+mod frame;
 mod runner;
 mod sleep;
 mod waker;
@@ -21,6 +22,8 @@ use std::time::Duration;
 use reactor::Instant;
 
 pub use self::combine::{AsCompleted, Resume, as_completed, join_all, join_map, task};
+use self::frame::Body;
+pub(crate) use self::frame::Frames;
 use self::runner::Runner;
 pub use self::sleep::{Sleep, TimedOut, YieldNow, sleep, sleep_until, with_timeout, yield_now};
 use crate::future::{self, Cancel, Future, Promise};
@@ -88,8 +91,21 @@ impl IoLoop {
             promise.set_canceller(None);
             let _ = promise.settle(outcome); // a cancelled promise has its outcome already
         };
-        runner.begin(self, number, Box::pin(body));
+        runner.begin(self, number, Body::new(body));
         future
+    }
+
+    /// For the layers above, where nobody waits: the coroutine looks after its own failures, and
+    /// lives in one of `frames`, so that starting it allocates nothing.
+    pub(crate) fn run_coroutine(
+        &self,
+        place: &'static Location<'static>,
+        frames: &Frames,
+        coroutine: impl std::future::Future<Output = ()> + 'static,
+    ) {
+        let runner = Runner::of(self);
+        let number = runner.reserve(self, place);
+        runner.begin(self, number, frames.fill(coroutine));
     }
 
     /// Runs the loop until `coroutine` is done (T006).

@@ -7,35 +7,44 @@
 
 use std::cell::{Cell, RefCell};
 use std::panic::Location;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 
 use reactor::Instant;
-use slab::Slab;
 
 use super::CoroutineInfo;
+use super::frame::Body;
 use super::waker::SlotWaker;
 use crate::future::Cancel;
 use crate::ioloop::{self, CoroutineId, IoLoop, Stepper, WaitNote};
-
-/// A coroutine's body: it settles its own promise, so it has nothing to return.
-type Body = Pin<Box<dyn std::future::Future<Output = ()>>>;
 
 /// The coroutines of one loop.
 pub(super) struct Runner {
     /// The loop they belong to, found through the thread's running loop.
     loop_id: u64,
-    slots: RefCell<Slab<Slot>>,
-    /// One waker per slot ever used, kept when the tenant leaves.
-    wakers: RefCell<Vec<(Option<Waker>, Arc<SlotWaker>)>>,
+    table: RefCell<Table>,
     /// Coroutines ever spawned, which is also the newest one's number.
     spawned: Cell<u64>,
 }
 
-/// One tenant.
+/// The slots, and which of them are free. A slab would forget a slot's waker with its tenant.
+#[derive(Default)]
+struct Table {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+}
+
+/// A place for one coroutine at a time.
 struct Slot {
+    /// Lent to the step that runs: cloning it would touch the atomic reference count twice a step.
+    waker: Option<Waker>,
+    shared: Arc<SlotWaker>,
+    tenant: Option<Tenant>,
+}
+
+/// Who lives in a slot.
+struct Tenant {
     number: u64,
     place: &'static Location<'static>,
     /// Absent while it is being polled.
@@ -44,14 +53,57 @@ struct Slot {
     since: Instant,
 }
 
+/// A step that is about to run.
+struct Step {
+    number: u64,
+    place: &'static Location<'static>,
+    waker: Waker,
+}
+
+impl Slot {
+    /// From here on a wake-up asks for another step. A tenant that takes over in the middle of the
+    /// former one's step finds the waker lent, and gets another.
+    fn begin_step(&mut self) -> Option<Step> {
+        let tenant = self.tenant.as_ref()?;
+        self.shared.arm();
+        let waker = self.waker.take().unwrap_or_else(|| Waker::from(Arc::clone(&self.shared)));
+        Some(Step { number: tenant.number, place: tenant.place, waker })
+    }
+}
+
+impl Table {
+    /// The body and everything else that the next step of a suspended coroutine needs.
+    fn begin_step(&mut self, key: u32) -> Option<(Step, Body)> {
+        let slot = self.slots.get_mut(key as usize)?;
+        let body = slot.tenant.as_mut()?.body.take()?;
+        Some((slot.begin_step()?, body))
+    }
+
+    fn end_step(&mut self, number: u64, waker: Waker) {
+        self.slots[slot_of(number)].waker = Some(waker);
+    }
+
+    fn tenant(&mut self, number: u64) -> Option<&mut Tenant> {
+        let slot = self.slots.get_mut(slot_of(number))?;
+        slot.tenant.as_mut().filter(|tenant| tenant.number == number)
+    }
+
+    /// Frees the slot of `number`; gives what has to be dropped when nothing is borrowed.
+    fn remove(&mut self, number: u64) -> Option<Tenant> {
+        self.tenant(number)?;
+        let key = slot_of(number);
+        self.free.push(key as u32);
+        self.slots[key].tenant.take()
+    }
+}
+
 impl Runner {
     /// The runner of `io_loop`, made at the first spawn.
     pub(super) fn of(io_loop: &IoLoop) -> Rc<Self> {
         io_loop.stepper(|| {
             Rc::new(Self {
                 loop_id: io_loop.id(),
-                slots: RefCell::default(),
-                wakers: RefCell::default(),
+                table: RefCell::default(),
                 spawned: Cell::new(0),
             })
         })
@@ -60,103 +112,97 @@ impl Runner {
     /// Takes a slot for a new coroutine; the number names slot and tenant.
     pub(super) fn reserve(&self, io_loop: &IoLoop, place: &'static Location<'static>) -> u64 {
         self.spawned.set(self.spawned.get() + 1);
-        let mut slots = self.slots.borrow_mut();
-        let entry = slots.vacant_entry();
-        let number = (self.spawned.get() << SLOT_BITS) | entry.key() as u64;
-        let slot = Slot { number, place, body: None, wait: None, since: io_loop.now() };
-        self.keep_waker(io_loop, entry.key(), number);
-        entry.insert(slot);
-        drop(slots); // an observer may list the coroutines
+        let mut table = self.table.borrow_mut();
+        let key = table.free.pop().unwrap_or_else(|| {
+            let key = table.slots.len() as u32;
+            let shared = Arc::new(SlotWaker::new(self.loop_id, key, io_loop.remote()));
+            let waker = Some(Waker::from(Arc::clone(&shared)));
+            table.slots.push(Slot { waker, shared, tenant: None });
+            key
+        });
+        let number = (self.spawned.get() << SLOT_BITS) | u64::from(key);
+        let slot = &mut table.slots[key as usize];
+        slot.shared.set_tenant(number);
+        let since = io_loop.now();
+        slot.tenant = Some(Tenant { number, place, body: None, wait: None, since });
+        drop(table); // an observer may list the coroutines
         io_loop.observe(|observer| observer.coroutine_spawn(CoroutineId(number), place));
         number
-    }
-
-    fn keep_waker(&self, io_loop: &IoLoop, slot: usize, number: u64) {
-        let mut wakers = self.wakers.borrow_mut();
-        if wakers.len() == slot {
-            let waker = Arc::new(SlotWaker::new(self.loop_id, slot as u32, io_loop.remote()));
-            wakers.push((None, waker));
-        }
-        wakers[slot].1.set_tenant(number);
     }
 
     /// Runs the first step, in the caller's turn.
     pub(super) fn begin(&self, io_loop: &IoLoop, number: u64, body: Body) {
         let _current = io_loop.enter_for_a_step();
-        self.poll(io_loop, slot_of(number), body);
+        let step = self.table.borrow_mut().slots[slot_of(number)].begin_step();
+        match step {
+            Some(step) => self.poll(io_loop, step, body),
+            None => drop(body), // an observer closed the loop
+        }
     }
 
     /// One step: poll, and keep what is not done.
-    fn poll(&self, io_loop: &IoLoop, key: usize, mut body: Body) {
-        let Some((number, place)) = self.tenant(key) else { return };
-        let waker = self.arm(key);
+    fn poll(&self, io_loop: &IoLoop, step: Step, mut body: Body) {
+        let Step { number, place, waker } = step;
         io_loop.observe(|observer| observer.coroutine_step(CoroutineId(number)));
         io_loop.take_wait_note();
         let mut done = true;
         io_loop.run_guarded("coroutine", place, || {
-            done = body.as_mut().poll(&mut Context::from_waker(&waker)) == Poll::Ready(());
+            done = body.step(&mut Context::from_waker(&waker)).is_ready();
         });
-        self.put_waker_back(key, waker);
         let wait = io_loop.take_wait_note();
-        let gone = self.suspend_or_free(io_loop, key, number, (!done).then_some(body), wait);
-        drop(gone); // the coroutine's own destructors run when nothing is borrowed
-    }
-
-    fn tenant(&self, key: usize) -> Option<(u64, &'static Location<'static>)> {
-        self.slots.borrow().get(key).map(|slot| (slot.number, slot.place))
-    }
-
-    /// The slot's waker, ready to report the next wake-up. It is lent by taking it out: cloning
-    /// would touch the atomic reference count twice a step.
-    fn arm(&self, key: usize) -> Waker {
-        let mut wakers = self.wakers.borrow_mut();
-        let (kept, shared) = &mut wakers[key];
-        shared.arm();
-        kept.take().unwrap_or_else(|| Waker::from(Arc::clone(shared)))
-    }
-
-    fn put_waker_back(&self, key: usize, waker: Waker) {
-        self.wakers.borrow_mut()[key].0 = Some(waker);
-    }
-
-    /// What is dropped is returned, to be dropped by the caller.
-    fn suspend_or_free(
-        &self,
-        io_loop: &IoLoop,
-        key: usize,
-        number: u64,
-        mut body: Option<Body>,
-        wait: Option<WaitNote>,
-    ) -> Option<Body> {
-        let mut slots = self.slots.borrow_mut();
-        let still_there = slots.get(key).is_some_and(|slot| slot.number == number);
-        if !still_there {
-            return body; // cancelled during its own step
-        }
-        let abandoned = if io_loop.is_closed() { body.take() } else { None };
-        if body.is_some() {
-            let slot = &mut slots[key];
-            (slot.body, slot.wait, slot.since) = (body, wait, io_loop.now());
-            drop(slots);
-            io_loop.observe(|observer| observer.coroutine_wait(CoroutineId(number), wait));
+        if done {
+            self.finish(io_loop, number, waker);
+            body.retire();
         } else {
-            slots.remove(key);
-            drop(slots);
+            let gone = self.suspend(io_loop, number, waker, body, wait);
+            drop(gone); // the coroutine's own destructors run when nothing is borrowed
+        }
+    }
+
+    /// Its slot is free for the next one.
+    fn finish(&self, io_loop: &IoLoop, number: u64, waker: Waker) {
+        let mut table = self.table.borrow_mut();
+        table.end_step(number, waker);
+        let tenant = table.remove(number);
+        drop(table);
+        if tenant.is_some() {
             io_loop.observe(|observer| observer.coroutine_end(CoroutineId(number)));
         }
-        abandoned // nobody would ever step it again
+    }
+
+    /// Back into its slot, unless it was cancelled during its own step, or nobody would ever step
+    /// it again. What is dropped is returned, to be dropped by the caller.
+    fn suspend(
+        &self,
+        io_loop: &IoLoop,
+        number: u64,
+        waker: Waker,
+        body: Body,
+        wait: Option<WaitNote>,
+    ) -> Option<Body> {
+        if io_loop.is_closed() {
+            self.finish(io_loop, number, waker);
+            return Some(body);
+        }
+        let mut table = self.table.borrow_mut();
+        table.end_step(number, waker);
+        let Some(tenant) = table.tenant(number) else { return Some(body) };
+        (tenant.body, tenant.wait, tenant.since) = (Some(body), wait, io_loop.now());
+        drop(table);
+        io_loop.observe(|observer| observer.coroutine_wait(CoroutineId(number), wait));
+        None
     }
 
     /// Every suspended coroutine, oldest first.
     pub(super) fn list(&self) -> Vec<CoroutineInfo> {
-        let slots = self.slots.borrow();
-        let mut listed: Vec<CoroutineInfo> = slots
-            .iter()
-            .map(|(_, slot)| CoroutineInfo {
-                id: CoroutineId(slot.number),
-                place: slot.place,
-                wait: slot.wait,
-                since: slot.since,
+        let table = self.table.borrow();
+        let tenants = table.slots.iter().filter_map(|slot| slot.tenant.as_ref());
+        let mut listed: Vec<CoroutineInfo> = tenants
+            .map(|tenant| CoroutineInfo {
+                id: CoroutineId(tenant.number),
+                place: tenant.place,
+                wait: tenant.wait,
+                since: tenant.since,
             })
             .collect();
         listed.sort_by_key(|info| info.id);
@@ -173,34 +219,28 @@ fn slot_of(number: u64) -> usize {
 
 impl Stepper for Runner {
     fn step(&self, io_loop: &IoLoop, slot: u32) {
-        let body = {
-            let mut slots = self.slots.borrow_mut();
-            slots.get_mut(slot as usize).and_then(|slot| slot.body.take())
-        };
-        if let Some(body) = body {
-            self.poll(io_loop, slot as usize, body);
+        let step = self.table.borrow_mut().begin_step(slot);
+        if let Some((step, body)) = step {
+            self.poll(io_loop, step, body);
         }
     }
 
     fn close(&self) {
-        let slots = std::mem::take(&mut *self.slots.borrow_mut());
-        drop(slots);
+        let numbers: Vec<u64> = self.list().iter().map(|info| info.id.0).collect();
+        let gone: Vec<Option<Tenant>> =
+            numbers.into_iter().map(|number| self.table.borrow_mut().remove(number)).collect();
+        drop(gone); // the coroutines' own destructors run when nothing is borrowed
     }
 }
 
 impl Cancel for Runner {
     fn cancel(&self, number: u64) {
-        let key = slot_of(number);
-        let slot = {
-            let mut slots = self.slots.borrow_mut();
-            let is_it = slots.get(key).is_some_and(|slot| slot.number == number);
-            is_it.then(|| slots.remove(key))
-        };
-        if slot.is_some() {
+        let tenant = self.table.borrow_mut().remove(number);
+        if tenant.is_some() {
             let _ = ioloop::owner(self.loop_id, |io_loop| {
                 io_loop.observe(|observer| observer.coroutine_end(CoroutineId(number)));
             });
         }
-        drop(slot); // the coroutine's own destructors run when nothing is borrowed
+        drop(tenant); // the coroutine's own destructors run when nothing is borrowed
     }
 }

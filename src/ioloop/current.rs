@@ -141,7 +141,10 @@ pub(crate) fn owner<R>(id: u64, act: impl FnOnce(&IoLoop) -> R) -> Option<R> {
 /// Gives the running callback a name and a line for the slow-callback detector and the trace.
 /// `label` is only called when somebody watches.
 pub fn describe(place: &'static Location<'static>, label: impl FnOnce() -> String) {
-    let Some(io_loop) = IoLoop::try_current().filter(IoLoop::is_observed) else { return };
+    let observed = |slot: &RefCell<Option<IoLoop>>| {
+        slot.borrow().as_ref().filter(|io_loop| io_loop.is_observed()).cloned()
+    };
+    let Some(io_loop) = RUNNING.try_with(observed).ok().flatten() else { return };
     let label = label(); // somebody else's code: nothing is borrowed
     if let Some(activity) = &mut *io_loop.core.activity.borrow_mut() {
         activity.place = place;

@@ -3,7 +3,7 @@
 //! Owns what is only known while building, such as patterns that may be wrong; a mistake is reported by
 //! `build`, before the first request. Read next: `site.rs`, which is what comes out.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::panic::Location;
 use std::rc::Rc;
@@ -41,7 +41,7 @@ impl ApplicationBuilder {
             routes: Vec::new(),
             hosts: Vec::new(),
             names: BTreeMap::new(),
-            not_found: Rc::new(Registered { handler: ErrorHandler::new(404), place }),
+            not_found: Registered::new(ErrorHandler::new(404), place),
         }
     }
 
@@ -49,7 +49,7 @@ impl ApplicationBuilder {
     /// detector and the listing of coroutines name the line of this call.
     #[track_caller]
     pub fn route(mut self, pattern: &str, handler: impl RequestHandler) -> Self {
-        let endpoint = Rc::new(Registered { handler, place: Location::caller() });
+        let endpoint = Registered::new(handler, Location::caller());
         let compiled = Pattern::new(pattern);
         self.routes.push(compiled.map(|pattern| Route { pattern, endpoint }));
         self
@@ -75,7 +75,7 @@ impl ApplicationBuilder {
     /// Answers the paths that no route fits, instead of the plain 404.
     #[track_caller]
     pub fn default_handler(mut self, handler: impl RequestHandler) -> Self {
-        self.not_found = Rc::new(Registered { handler, place: Location::caller() });
+        self.not_found = Registered::new(handler, Location::caller());
         self
     }
 
@@ -112,6 +112,7 @@ impl ApplicationBuilder {
             settings,
             templates,
             headers,
+            spare_headers: RefCell::default(),
             urls,
             flash_secret: OnceCell::new(),
             hosts: of_hosts,
@@ -149,7 +150,7 @@ fn static_routes(files: &FileRoot, settings: &Settings) -> Result<Vec<Route>, Pa
     let place = Location::caller();
     let route = |pattern: &String| {
         let handler = StaticFileHandler::new(files.clone());
-        let endpoint = Rc::new(Registered { handler, place });
+        let endpoint = Registered::new(handler, place);
         Ok(Route { pattern: Pattern::new(pattern)?, endpoint })
     };
     patterns.iter().map(route).collect()

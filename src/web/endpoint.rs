@@ -1,8 +1,8 @@
 //! A handler as the application keeps it: any type, behind one pointer, with the line of its route.
 //!
 //! Owns the order of a request (XSRF check, `prepare`, the method) and what becomes of its failures: an
-//! error or a panic is answered with a page and the loop goes on. Each request is one coroutine, one
-//! allocation. Read next: `reply.rs`.
+//! error or a panic is answered with a page and the loop goes on. Each request is one coroutine, in
+//! memory that the one before it has left. Read next: `reply.rs`.
 
 use std::future::poll_fn;
 use std::ops::ControlFlow;
@@ -14,6 +14,7 @@ use std::task::Poll;
 use super::error::{Error, HttpError};
 use super::exchange::Exchange;
 use super::handler::{Finished, HandlerResult, RequestHandler};
+use crate::coroutine::Frames;
 use crate::http::{BodyPlan, Headers};
 use crate::ioloop::{self, IoLoop, panic_message};
 
@@ -37,17 +38,22 @@ pub(super) trait Endpoint {
 pub(super) struct Registered<H> {
     pub(super) handler: H,
     pub(super) place: &'static Location<'static>,
+    /// Where its coroutines live, one after the other.
+    frames: Frames,
+}
+
+impl<H: RequestHandler> Registered<H> {
+    pub(super) fn new(handler: H, place: &'static Location<'static>) -> Rc<Self> {
+        Rc::new(Self { handler, place, frames: Frames::default() })
+    }
 }
 
 impl<H: RequestHandler> Endpoint for Registered<H> {
     fn start(self: Rc<Self>, exchange: Exchange) {
-        let place = self.place;
-        let answer = async move {
-            self.answer(exchange).await;
-            Ok(())
-        };
         // Nobody waits for the coroutine: it answers for itself, also when it fails.
-        drop(IoLoop::current().spawn_outcome(place, answer));
+        let this = Rc::clone(&self);
+        let answer = async move { this.answer(exchange).await };
+        IoLoop::current().run_coroutine(self.place, &self.frames, answer);
     }
 
     fn set_default_headers(&self, headers: &mut Headers) {

@@ -96,7 +96,7 @@ impl Core {
         responder: http::Responder,
     ) -> Rc<Self> {
         let body_stream = RefCell::new(request.body_stream());
-        let mut headers = site.headers.clone();
+        let mut headers = site.take_headers();
         endpoint.set_default_headers(&mut headers);
         let reply = Reply {
             phase: Phase::Open,
@@ -110,7 +110,7 @@ impl Core {
             complained: false,
             failing: false,
         };
-        let started = IoLoop::current().now();
+        let started = request.received();
         let (known, reply) = (Known::default(), RefCell::new(reply));
         if body_stream.borrow().is_some() {
             let _ = known.form.set(Ok(Form::default())); // whatever comes, it is no form
@@ -201,6 +201,7 @@ impl Core {
         drop(reply); // the transport may call back into the handler's code
         if let Some((status, reason, headers)) = head {
             self.responder.start(status, &reason, &headers);
+            self.reply.borrow_mut().headers = headers; // for their memory, see `drop`
         }
         if !body.is_empty() {
             self.responder.write(&body);
@@ -260,6 +261,7 @@ impl Core {
         }
         let (status, reason, headers) = self.reply.borrow_mut().close(status, headers);
         self.responder.send(status, &reason, &headers, body);
+        self.reply.borrow_mut().headers = headers; // for their memory, see `drop`
         Ok(())
     }
 
@@ -321,7 +323,7 @@ impl Core {
 
     /// Forgets status, headers and body; cookies stay, as in Tornado.
     pub(super) fn clear(&self) {
-        let mut headers = self.site.headers.clone();
+        let mut headers = self.site.take_headers();
         self.endpoint.set_default_headers(&mut headers);
         let mut reply = self.reply.borrow_mut();
         reply.headers = headers;
@@ -349,6 +351,13 @@ impl Core {
         };
         let milliseconds = (IoLoop::current().time() - self.started).as_secs_f64() * 1000.0;
         log::access(level, &format!("{status} {} {milliseconds:.2}ms", self.request_line()));
+    }
+}
+
+/// The next response has the memory of this one's headers.
+impl Drop for Core {
+    fn drop(&mut self) {
+        self.site.give_headers(std::mem::take(&mut self.reply.get_mut().headers));
     }
 }
 

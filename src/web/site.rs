@@ -3,7 +3,7 @@
 //! Owns the search for a handler and the making of URLs, which templates do too. Nothing here changes
 //! after it was built. Read next: `endpoint.rs`, which runs the handler that was found.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -22,12 +22,20 @@ use super::template::Templates;
 use crate::http::{Headers, RequestHead};
 use crate::ioloop::IoLoop;
 
+/// So many headers keep their memory for the next response; more are in use only in a burst.
+const SPARE_HEADERS: usize = 64;
+
+/// Larger ones are not kept: a spare must not be a hoard.
+const SPARE_CAPACITY: usize = 4 * 1024;
+
 /// What an application is made of.
 pub(super) struct Site {
     pub(super) settings: Settings,
     pub(super) templates: Templates,
     /// What every response begins with.
     pub(super) headers: Headers,
+    /// The memory of headers that were sent, for the next response.
+    pub(super) spare_headers: RefCell<Vec<Headers>>,
     pub(super) urls: Arc<Urls>,
     /// Signs flash messages when there is no `cookie_secret`: good until the process ends.
     pub(super) flash_secret: OnceCell<CookieSecret>,
@@ -80,6 +88,20 @@ impl Site {
         let of_hosts = self.hosts.iter().flat_map(|(_, routes)| routes);
         let of_routes = of_hosts.chain(&self.routes).map(|route| &route.endpoint);
         of_routes.chain([&self.not_found])
+    }
+
+    /// What a response begins with, in memory that another one has left.
+    pub(super) fn take_headers(&self) -> Headers {
+        let mut headers = self.spare_headers.borrow_mut().pop().unwrap_or_default();
+        headers.copy_from(&self.headers);
+        headers
+    }
+
+    pub(super) fn give_headers(&self, headers: Headers) {
+        let mut spare = self.spare_headers.borrow_mut();
+        if spare.len() < SPARE_HEADERS && (1..=SPARE_CAPACITY).contains(&headers.capacity()) {
+            spare.push(headers);
+        }
     }
 
     pub(super) fn cookie_secret(&self) -> Result<&CookieSecret, MissingSetting> {
