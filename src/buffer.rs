@@ -64,6 +64,12 @@ pub fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     memchr::memmem::find(haystack, needle)
 }
 
+/// Whether two words are the same in any case. Most of those that are the same are so to the letter,
+/// and the comparison that finds that is many times shorter.
+pub fn same_word(one: &[u8], other: &[u8]) -> bool {
+    one == other || one.eq_ignore_ascii_case(other)
+}
+
 /// Without the spaces and tabs around it, which is all the white space that HTTP knows.
 pub fn trim(mut text: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] = text {

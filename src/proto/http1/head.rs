@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use super::authority::split_host_and_port;
 use super::headers;
+use crate::buffer;
 
 /// The two versions that are spoken here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -126,7 +127,7 @@ impl RequestHead {
     pub fn header_list(&self, name: &str) -> impl Iterator<Item = &[u8]> {
         self.fields.iter().filter_map(move |field| {
             let found = field.name.len as usize == name.len()
-                && field.name.of(&self.block).eq_ignore_ascii_case(name.as_bytes());
+                && buffer::same_word(field.name.of(&self.block), name.as_bytes());
             found.then(|| field.value.of(&self.block))
         })
     }

@@ -29,10 +29,12 @@ pub struct Headers {
     block: Vec<u8>, // `Name: value\r\n`, again and again
     known: u8,      // which of `Known` are present, so that encoding asks no questions
     names: u64,     // a bit for each name that may be present: most look-ups need no search
+    repeated: u64,  // a bit for each name that may be present more than once
 }
 
 /// The bit of a name in `Headers::names`. Two names may share one; then a search decides.
-fn bit(name: &[u8]) -> u64 {
+fn bit(name: &str) -> u64 {
+    let name = name.as_bytes();
     let (Some(first), Some(last)) = (name.first(), name.last()) else { return 0 };
     let mixed = usize::from(first & 0x1f) + 3 * usize::from(last & 0x1f) + 5 * name.len();
     1 << (mixed % 64)
@@ -49,16 +51,16 @@ pub(super) enum Known {
 }
 
 impl Known {
+    /// The bit of a name in the form that `push` gives it.
     fn find(name: &[u8]) -> u8 {
-        let (text, known): (&[u8], _) = match name.len() {
-            4 => (b"date", Self::Date),
-            6 => (b"server", Self::Server),
-            10 => (b"connection", Self::Connection),
-            14 => (b"content-length", Self::ContentLength),
-            17 => (b"transfer-encoding", Self::TransferEncoding),
-            _ => return 0,
-        };
-        if name.eq_ignore_ascii_case(text) { known as u8 } else { 0 }
+        match name {
+            b"Date" => Self::Date as u8,
+            b"Server" => Self::Server as u8,
+            b"Connection" => Self::Connection as u8,
+            b"Content-Length" => Self::ContentLength as u8,
+            b"Transfer-Encoding" => Self::TransferEncoding as u8,
+            _ => 0,
+        }
     }
 }
 
@@ -89,21 +91,21 @@ impl std::error::Error for InvalidHeader {}
 impl Headers {
     /// No headers, and no memory.
     pub const fn new() -> Self {
-        Self { block: Vec::new(), known: 0, names: 0 }
+        Self { block: Vec::new(), known: 0, names: 0, repeated: 0 }
     }
 
     /// Replaces every header of this name by one, at the end.
     pub fn set(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), InvalidHeader> {
         check(name.as_bytes(), value.as_ref())?;
         self.remove(name);
-        self.push(name.as_bytes(), value.as_ref());
+        self.push(name, value.as_ref());
         Ok(())
     }
 
     /// Adds one more header, beside those of the same name.
     pub fn add(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), InvalidHeader> {
         check(name.as_bytes(), value.as_ref())?;
-        self.push(name.as_bytes(), value.as_ref());
+        self.push(name, value.as_ref());
         Ok(())
     }
 
@@ -114,10 +116,8 @@ impl Headers {
 
     /// All values of this name, in order.
     pub fn get_list(&self, name: &str) -> impl Iterator<Item = &[u8]> {
-        let lines = lines(if self.may_have(name) { &self.block } else { b"" });
-        lines.map(split_line).filter_map(move |(other, value)| {
-            other.eq_ignore_ascii_case(name.as_bytes()).then_some(value)
-        })
+        let lines = lines(if self.names & bit(name) == 0 { b"" } else { &self.block });
+        lines.filter_map(move |line| value_of(line, name))
     }
 
     /// All values of this name with a comma between them (Tornado's `headers[name]`).
@@ -132,26 +132,27 @@ impl Headers {
 
     /// Takes every header of this name away.
     pub fn remove(&mut self, name: &str) {
-        if !self.may_have(name) {
-            return;
-        }
-        while let Some(line) = self.position(name) {
+        let bit = bit(name);
+        let mut more = self.names & bit != 0;
+        while let (true, Some(line)) = (more, self.position(name)) {
+            self.known &= !Known::find(&self.block[line.start..][..name.len()]);
             self.block.drain(line);
+            more = self.repeated & bit != 0;
         }
-        self.known &= !Known::find(name.as_bytes());
     }
 
     /// Forgets all headers and keeps the memory, for the next answer.
     pub fn clear(&mut self) {
         self.block.clear();
-        (self.known, self.names) = (0, 0);
+        (self.known, self.names, self.repeated) = (0, 0, 0);
     }
 
     /// Becomes a copy of `other`, in the memory it has.
     pub fn copy_from(&mut self, other: &Self) {
+        let Self { block, known, names, repeated } = other;
         self.block.clear();
-        self.block.extend_from_slice(&other.block);
-        (self.known, self.names) = (other.known, other.names);
+        self.block.extend_from_slice(block);
+        (self.known, self.names, self.repeated) = (*known, *names, *repeated);
     }
 
     /// How much memory they occupy, for those who keep headers in a pool.
@@ -189,23 +190,20 @@ impl Headers {
         self.known & known as u8 != 0
     }
 
-    /// False: there is certainly none of this name.
-    fn may_have(&self, name: &str) -> bool {
-        self.names & bit(name.as_bytes()) != 0
-    }
-
     /// For callers who have checked both already.
-    pub(super) fn push(&mut self, name: &[u8], value: &[u8]) {
-        self.known |= Known::find(name);
-        self.names |= bit(name);
+    pub(super) fn push(&mut self, name: &str, value: &[u8]) {
+        let bit = bit(name);
+        self.repeated |= self.names & bit;
+        self.names |= bit;
         let start = self.block.len();
         self.block.reserve(name.len() + value.len() + 4);
-        self.block.extend_from_slice(name);
+        self.block.extend_from_slice(name.as_bytes());
         let mut word_begins = true;
         for byte in &mut self.block[start..] {
             *byte = if word_begins { byte.to_ascii_uppercase() } else { byte.to_ascii_lowercase() };
             word_begins = *byte == b'-';
         }
+        self.known |= Known::find(&self.block[start..]);
         self.block.extend_from_slice(b": ");
         self.block.extend_from_slice(buffer::trim(value));
         self.block.extend_from_slice(b"\r\n");
@@ -216,8 +214,7 @@ impl Headers {
         let mut end = 0;
         lines(&self.block).find_map(|line| {
             end += line.len();
-            let found = split_line(line).0.eq_ignore_ascii_case(name.as_bytes());
-            found.then(|| end - line.len()..end)
+            value_of(line, name).map(|_| end - line.len()..end)
         })
     }
 }
@@ -251,10 +248,12 @@ pub(super) fn join<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Option<Cow
 
 /// T141: a token for a name; for a value visible characters, space, tab, and 0x80 to 0xFF.
 fn check(name: &[u8], value: &[u8]) -> Result<(), InvalidHeader> {
-    if name.is_empty() || !name.iter().all(|byte| TOKEN[usize::from(*byte)]) {
+    // Without a way out in the middle these loops are shorter than with one.
+    let is_name = name.iter().fold(!name.is_empty(), |good, &b| good & TOKEN[usize::from(b)]);
+    if !is_name {
         return Err(InvalidHeader::Name);
     }
-    if !value.iter().copied().all(is_value) {
+    if !value.iter().fold(true, |good, &byte| good & is_value(byte)) {
         return Err(InvalidHeader::Value);
     }
     Ok(())
@@ -289,6 +288,13 @@ fn lines(block: &[u8]) -> impl Iterator<Item = &[u8]> {
         rest = after;
         Some(line)
     })
+}
+
+/// The value, if the line has this name.
+fn value_of<'a>(line: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let (start, rest) = line.split_at_checked(name.len())?;
+    let found = rest.starts_with(b": ") && buffer::same_word(start, name.as_bytes());
+    found.then(|| &rest[2..rest.len() - 2])
 }
 
 fn split_line(line: &[u8]) -> (&[u8], &[u8]) {
