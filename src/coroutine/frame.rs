@@ -1,6 +1,6 @@
 //! Where a coroutine's variables live: a pinned box, which outlives the coroutine if it has a home.
 //!
-//! Owns [`Body`], what the runner drives, and [`Frames`], the boxes that coroutines of one kind (the
+//! Owns [`Frame`], what the runner drives, and [`Frames`], the boxes that coroutines of one kind (the
 //! handlers of one route, say) use one after the other, so that starting the next one allocates
 //! nothing. Knows no slots and no wakers. Read next: `runner.rs`.
 
@@ -15,19 +15,25 @@ use std::task::{Context, Poll};
 const SPARES: usize = 64;
 
 /// A box with a coroutine in it, or without.
-trait Frame {
+pub(super) trait Frame {
     fn step(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()>;
 
     /// Drops the coroutine and puts the box to the others of `home`.
-    fn go_home(self: Pin<Box<Self>>, home: &dyn Any);
+    fn go_home(self: Pin<Box<Self>>, home: &Home);
 }
+
+/// A frame whose coroutine is somebody else's business.
+pub(super) type BoxedFrame = Pin<Box<dyn Frame>>;
+
+/// The empty boxes of one kind, which has no name here.
+pub(super) type Home = Rc<dyn Any>;
 
 impl<F: Future<Output = ()> + 'static> Frame for Option<F> {
     fn step(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         self.as_pin_mut().map_or(Poll::Ready(()), |coroutine| coroutine.poll(context))
     }
 
-    fn go_home(mut self: Pin<Box<Self>>, home: &dyn Any) {
+    fn go_home(mut self: Pin<Box<Self>>, home: &Home) {
         self.as_mut().set(None); // somebody's destructors: nothing is borrowed
         let Some(home) = home.downcast_ref::<Spares<F>>() else { return };
         let mut spares = home.borrow_mut();
@@ -37,19 +43,19 @@ impl<F: Future<Output = ()> + 'static> Frame for Option<F> {
     }
 }
 
-/// The empty boxes of one kind.
+/// What a [`Home`] is to those who know the kind.
 type Spares<F> = RefCell<Vec<Pin<Box<Option<F>>>>>;
 
 /// The boxes of coroutines that are all made by the same expression.
 #[derive(Default)]
 pub(crate) struct Frames {
-    /// A `Spares` of the only kind it was ever asked for, which has no name.
-    home: OnceCell<Rc<dyn Any>>,
+    /// Made by the first coroutine, which decides the kind.
+    home: OnceCell<Home>,
 }
 
 impl Frames {
     /// Puts `coroutine` into a box that another one has left, or into a new one.
-    pub(super) fn fill<F: Future<Output = ()> + 'static>(&self, coroutine: F) -> Body {
+    pub(super) fn fill<F: Future<Output = ()> + 'static>(&self, coroutine: F) -> (BoxedFrame, Home) {
         let home = self.home.get_or_init(|| Rc::new(Spares::<F>::default()));
         let spare = home.downcast_ref::<Spares<F>>().and_then(|spares| spares.borrow_mut().pop());
         let frame = match spare {
@@ -59,30 +65,6 @@ impl Frames {
             }
             None => Box::pin(Some(coroutine)),
         };
-        Body { frame, home: Some(Rc::clone(home)) }
-    }
-}
-
-/// A coroutine on its way.
-pub(super) struct Body {
-    frame: Pin<Box<dyn Frame>>,
-    home: Option<Rc<dyn Any>>,
-}
-
-impl Body {
-    /// A coroutine with a box of its own.
-    pub(super) fn new(coroutine: impl Future<Output = ()> + 'static) -> Self {
-        Self { frame: Box::pin(Some(coroutine)), home: None }
-    }
-
-    pub(super) fn step(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        self.frame.as_mut().step(context)
-    }
-
-    /// The coroutine is done.
-    pub(super) fn retire(self) {
-        if let Some(home) = self.home {
-            self.frame.go_home(&*home);
-        }
+        (frame, Rc::clone(home))
     }
 }

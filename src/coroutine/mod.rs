@@ -12,22 +12,18 @@ mod sleep;
 mod waker;
 
 use std::fmt;
-use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
-use std::pin::pin;
+use std::panic::Location;
 use std::rc::{Rc, Weak};
-use std::task::Poll;
 use std::time::Duration;
 
 use reactor::Instant;
 
 pub use self::combine::{AsCompleted, Resume, as_completed, join_all, join_map, task};
-use self::frame::Body;
 pub(crate) use self::frame::Frames;
 use self::runner::Runner;
 pub use self::sleep::{Sleep, TimedOut, YieldNow, sleep, sleep_until, with_timeout, yield_now};
-use crate::future::{self, Cancel, Future, Promise};
-use crate::ioloop::{CoroutineId, IoLoop, PeriodicCallback, WaitNote, panic_message};
+use crate::future::{self, Cancel, Future, Keeper, Settler};
+use crate::ioloop::{CoroutineId, IoLoop, PeriodicCallback, WaitNote};
 
 /// One suspended coroutine, as a listing shows it.
 #[derive(Clone, Debug)]
@@ -80,32 +76,29 @@ impl IoLoop {
         place: &'static Location<'static>,
         coroutine: impl std::future::Future<Output = Result<T, future::Error>> + 'static,
     ) -> Future<T> {
-        let promise = Promise::at(place);
-        let future = promise.future();
         let runner = Runner::of(self);
         let number = runner.reserve(self, place);
         let who: Weak<dyn Cancel> = Rc::downgrade(&runner) as _;
-        promise.set_canceller(Some((who, number)));
-        let body = async move {
-            let outcome = catch_panic(coroutine).await;
-            promise.set_canceller(None);
-            let _ = promise.settle(outcome); // a cancelled promise has its outcome already
-        };
-        runner.begin(self, number, Body::new(body));
+        let settler = Settler::new(place, (who, number));
+        let (future, keeper) = (settler.future(), settler.keeper());
+        let body = async move { settler.settle(coroutine.await) };
+        runner.begin(self, number, Box::pin(Some(body)), keeper, None);
         future
     }
 
-    /// For the layers above, where nobody waits: the coroutine looks after its own failures, and
-    /// lives in one of `frames`, so that starting it allocates nothing.
+    /// For the layers above, where nobody waits for the end: `keeper` is told of a panic, and the
+    /// coroutine lives in one of `frames`, so that starting it allocates nothing.
     pub(crate) fn run_coroutine(
         &self,
         place: &'static Location<'static>,
         frames: &Frames,
+        keeper: Rc<dyn Keeper>,
         coroutine: impl std::future::Future<Output = ()> + 'static,
     ) {
         let runner = Runner::of(self);
         let number = runner.reserve(self, place);
-        runner.begin(self, number, frames.fill(coroutine));
+        let (frame, home) = frames.fill(coroutine);
+        runner.begin(self, number, frame, keeper, Some(home));
     }
 
     /// Runs the loop until `coroutine` is done (T006).
@@ -209,21 +202,6 @@ impl PeriodicCallback {
             },
         )
     }
-}
-
-/// Drives `coroutine`, and turns its panic into an error.
-async fn catch_panic<T>(
-    coroutine: impl std::future::Future<Output = Result<T, future::Error>>,
-) -> Result<T, future::Error> {
-    let mut coroutine = pin!(coroutine);
-    poll_fn(|context| {
-        let step = AssertUnwindSafe(|| coroutine.as_mut().poll(context));
-        catch_unwind(step).unwrap_or_else(|payload| {
-            let message = panic_message(&*payload);
-            Poll::Ready(Err(future::Error::Panicked(message.into())))
-        })
-    })
-    .await
 }
 
 /// Why [`IoLoop::run_sync`] has no value.

@@ -1,6 +1,6 @@
 //! The runner: drives each coroutine to its next unfinished future.
 //!
-//! Owns the slots of suspended coroutines. A step takes the coroutine out of its slot, polls it
+//! Owns the table of suspended coroutines. A step takes the coroutine out of its slot, polls it
 //! with nothing borrowed, and puts it back if it is not done; so a coroutine may spawn, wake and
 //! cancel others, and itself. A slot's waker is made once and serves every later tenant: a late
 //! wake-up of a former tenant is only one needless poll. Read next: `waker.rs`.
@@ -14,9 +14,9 @@ use std::task::{Context, Waker};
 use reactor::Instant;
 
 use super::CoroutineInfo;
-use super::frame::Body;
+use super::frame::{BoxedFrame, Home};
 use super::waker::SlotWaker;
-use crate::future::Cancel;
+use crate::future::{Cancel, Keeper};
 use crate::ioloop::{self, CoroutineId, IoLoop, Stepper, WaitNote};
 
 /// The coroutines of one loop.
@@ -48,41 +48,46 @@ struct Tenant {
     number: u64,
     place: &'static Location<'static>,
     /// Absent while it is being polled.
-    body: Option<Body>,
+    frame: Option<BoxedFrame>,
+    /// Who answers for it.
+    keeper: Option<Rc<dyn Keeper>>,
+    /// Where the frame goes in the end, if it is to be used again.
+    home: Option<Home>,
     wait: Option<WaitNote>,
     since: Instant,
 }
 
-/// A step that is about to run.
+/// A step that is about to run: out of its slot is what it needs.
 struct Step {
     number: u64,
     place: &'static Location<'static>,
     waker: Waker,
+    frame: BoxedFrame,
+}
+
+/// However it went. Tenants are dropped when nothing is borrowed.
+impl Drop for Tenant {
+    fn drop(&mut self) {
+        drop(self.frame.take());
+        if let Some(keeper) = self.keeper.take() {
+            keeper.ended();
+        }
+    }
 }
 
 impl Slot {
     /// From here on a wake-up asks for another step. A tenant that takes over in the middle of the
     /// former one's step finds the waker lent, and gets another.
-    fn begin_step(&mut self) -> Option<Step> {
-        let tenant = self.tenant.as_ref()?;
+    fn begin_step(&mut self, frame: Option<BoxedFrame>) -> Option<Step> {
+        let tenant = self.tenant.as_mut()?;
+        let frame = frame.or_else(|| tenant.frame.take())?;
         self.shared.arm();
         let waker = self.waker.take().unwrap_or_else(|| Waker::from(Arc::clone(&self.shared)));
-        Some(Step { number: tenant.number, place: tenant.place, waker })
+        Some(Step { number: tenant.number, place: tenant.place, waker, frame })
     }
 }
 
 impl Table {
-    /// The body and everything else that the next step of a suspended coroutine needs.
-    fn begin_step(&mut self, key: u32) -> Option<(Step, Body)> {
-        let slot = self.slots.get_mut(key as usize)?;
-        let body = slot.tenant.as_mut()?.body.take()?;
-        Some((slot.begin_step()?, body))
-    }
-
-    fn end_step(&mut self, number: u64, waker: Waker) {
-        self.slots[slot_of(number)].waker = Some(waker);
-    }
-
     fn tenant(&mut self, number: u64) -> Option<&mut Tenant> {
         let slot = self.slots.get_mut(slot_of(number))?;
         slot.tenant.as_mut().filter(|tenant| tenant.number == number)
@@ -116,81 +121,109 @@ impl Runner {
         let key = table.free.pop().unwrap_or_else(|| {
             let key = table.slots.len() as u32;
             let shared = Arc::new(SlotWaker::new(self.loop_id, key, io_loop.remote()));
-            let waker = Some(Waker::from(Arc::clone(&shared)));
-            table.slots.push(Slot { waker, shared, tenant: None });
+            table.slots.push(Slot { waker: None, shared, tenant: None });
             key
         });
         let number = (self.spawned.get() << SLOT_BITS) | u64::from(key);
         let slot = &mut table.slots[key as usize];
         slot.shared.set_tenant(number);
-        let since = io_loop.now();
-        slot.tenant = Some(Tenant { number, place, body: None, wait: None, since });
+        slot.tenant = Some(Tenant {
+            number,
+            place,
+            frame: None,
+            keeper: None,
+            home: None,
+            wait: None,
+            since: io_loop.now(),
+        });
         drop(table); // an observer may list the coroutines
         io_loop.observe(|observer| observer.coroutine_spawn(CoroutineId(number), place));
         number
     }
 
-    /// Runs the first step, in the caller's turn.
-    pub(super) fn begin(&self, io_loop: &IoLoop, number: u64, body: Body) {
+    /// Runs the first step, in the caller's turn. `keeper` is told how it ended.
+    pub(super) fn begin(
+        &self,
+        io_loop: &IoLoop,
+        number: u64,
+        frame: BoxedFrame,
+        keeper: Rc<dyn Keeper>,
+        home: Option<Home>,
+    ) {
         let _current = io_loop.enter_for_a_step();
-        let step = self.table.borrow_mut().slots[slot_of(number)].begin_step();
-        match step {
-            Some(step) => self.poll(io_loop, step, body),
-            None => drop(body), // an observer closed the loop
+        let step = {
+            let slot = &mut self.table.borrow_mut().slots[slot_of(number)];
+            if let Some(tenant) = &mut slot.tenant {
+                (tenant.keeper, tenant.home) = (Some(keeper), home);
+            }
+            slot.begin_step(Some(frame))
+        };
+        // An observer may have closed the loop: then there is no tenant, and the frame is dropped.
+        if let Some(step) = step {
+            self.run(io_loop, step);
         }
     }
 
     /// One step: poll, and keep what is not done.
-    fn poll(&self, io_loop: &IoLoop, step: Step, mut body: Body) {
-        let Step { number, place, waker } = step;
+    fn run(&self, io_loop: &IoLoop, step: Step) {
+        let Step { number, place, waker, mut frame } = step;
         io_loop.observe(|observer| observer.coroutine_step(CoroutineId(number)));
         io_loop.take_wait_note();
-        let mut done = true;
-        io_loop.run_guarded("coroutine", place, || {
-            done = body.step(&mut Context::from_waker(&waker)).is_ready();
+        let mut done = false;
+        let panic = io_loop.run_watched("coroutine", place, || {
+            done = frame.as_mut().step(&mut Context::from_waker(&waker)).is_ready();
         });
+        match panic {
+            None if !done => self.suspend(io_loop, number, waker, frame),
+            panic => self.finish(io_loop, number, waker, frame, panic),
+        }
+    }
+
+    /// Back into its slot, unless it was cancelled during its own step, or the loop was closed and
+    /// nobody would ever step it again.
+    fn suspend(&self, io_loop: &IoLoop, number: u64, waker: Waker, frame: BoxedFrame) {
         let wait = io_loop.take_wait_note();
-        if done {
-            self.finish(io_loop, number, waker);
-            body.retire();
-        } else {
-            let gone = self.suspend(io_loop, number, waker, body, wait);
-            drop(gone); // the coroutine's own destructors run when nothing is borrowed
-        }
-    }
-
-    /// Its slot is free for the next one.
-    fn finish(&self, io_loop: &IoLoop, number: u64, waker: Waker) {
         let mut table = self.table.borrow_mut();
-        table.end_step(number, waker);
-        let tenant = table.remove(number);
-        drop(table);
-        if tenant.is_some() {
-            io_loop.observe(|observer| observer.coroutine_end(CoroutineId(number)));
+        table.slots[slot_of(number)].waker = Some(waker);
+        if io_loop.is_closed() {
+            let tenant = table.remove(number);
+            drop(table);
+            drop((frame, tenant)); // their own destructors run when nothing is borrowed
+            return;
         }
+        let Some(tenant) = table.tenant(number) else {
+            drop(table);
+            drop(frame);
+            return;
+        };
+        (tenant.frame, tenant.wait, tenant.since) = (Some(frame), wait, io_loop.now());
+        drop(table);
+        io_loop.observe(|observer| observer.coroutine_wait(CoroutineId(number), wait));
     }
 
-    /// Back into its slot, unless it was cancelled during its own step, or nobody would ever step
-    /// it again. What is dropped is returned, to be dropped by the caller.
-    fn suspend(
+    /// Its slot is free for the next one. The coroutine's own destructors run when nothing is
+    /// borrowed.
+    fn finish(
         &self,
         io_loop: &IoLoop,
         number: u64,
         waker: Waker,
-        body: Body,
-        wait: Option<WaitNote>,
-    ) -> Option<Body> {
-        if io_loop.is_closed() {
-            self.finish(io_loop, number, waker);
-            return Some(body);
+        frame: BoxedFrame,
+        panic: Option<String>,
+    ) {
+        let tenant = {
+            let mut table = self.table.borrow_mut();
+            table.slots[slot_of(number)].waker = Some(waker);
+            table.remove(number)
+        };
+        let Some(mut tenant) = tenant else { return };
+        io_loop.observe(|observer| observer.coroutine_end(CoroutineId(number)));
+        if let (Some(message), Some(keeper)) = (panic, &tenant.keeper) {
+            Rc::clone(keeper).panicked(message);
         }
-        let mut table = self.table.borrow_mut();
-        table.end_step(number, waker);
-        let Some(tenant) = table.tenant(number) else { return Some(body) };
-        (tenant.body, tenant.wait, tenant.since) = (Some(body), wait, io_loop.now());
-        drop(table);
-        io_loop.observe(|observer| observer.coroutine_wait(CoroutineId(number), wait));
-        None
+        if let Some(home) = tenant.home.take() {
+            frame.go_home(&home);
+        }
     }
 
     /// Every suspended coroutine, oldest first.
@@ -219,9 +252,12 @@ fn slot_of(number: u64) -> usize {
 
 impl Stepper for Runner {
     fn step(&self, io_loop: &IoLoop, slot: u32) {
-        let step = self.table.borrow_mut().begin_step(slot);
-        if let Some((step, body)) = step {
-            self.poll(io_loop, step, body);
+        let step = {
+            let mut table = self.table.borrow_mut();
+            table.slots.get_mut(slot as usize).and_then(|slot| slot.begin_step(None))
+        };
+        if let Some(step) = step {
+            self.run(io_loop, step);
         }
     }
 

@@ -69,6 +69,42 @@ pub(crate) type Canceller = (Weak<dyn Cancel>, u64);
 /// Which late errors are expected.
 type Quiet = Box<dyn Fn(&Error) -> bool>;
 
+/// The writing end of a coroutine. Unlike a [`Promise`] it may be dropped in peace: a panic unwinds
+/// through it before anybody knows the message, so whoever drives the coroutine is the one to tell
+/// how it ended, see [`Keeper`].
+pub(crate) struct Settler<T: 'static> {
+    cell: Rc<Cell<T>>,
+}
+
+impl<T> Settler<T> {
+    /// For work with this number.
+    pub(crate) fn new(place: &'static Location<'static>, canceller: Canceller) -> Self {
+        Self { cell: Cell::pending(place, Some(canceller)) }
+    }
+
+    pub(crate) fn future(&self) -> Future<T> {
+        Future { cell: Rc::clone(&self.cell) }
+    }
+
+    pub(crate) fn keeper(&self) -> Rc<dyn Keeper> {
+        Rc::clone(&self.cell) as _
+    }
+
+    /// A reader that cancelled has an outcome already; then this one is dropped.
+    pub(crate) fn settle(self, outcome: Result<T, Error>) {
+        let _ = self.cell.settle(outcome);
+    }
+}
+
+/// Who answers for a coroutine that ends without a result.
+pub(crate) trait Keeper {
+    /// A step panicked, with this message.
+    fn panicked(self: Rc<Self>, message: String);
+
+    /// It is over. If there is no result by now, there will be none.
+    fn ended(self: Rc<Self>) {}
+}
+
 /// The layer above that can drop a suspended coroutine.
 pub(crate) trait Cancel {
     /// Drops the work with this number, if it still goes on.
@@ -82,7 +118,8 @@ enum State<T: 'static> {
     Taken,
 }
 
-/// Who waits, in the order of registration. The usual one needs no list.
+/// Who waits, in the order of registration. The usual one needs no list; there is no rest without
+/// a first.
 struct Waiters<T: 'static> {
     first: Option<Waiter<T>>,
     rest: Vec<Waiter<T>>,
@@ -106,13 +143,7 @@ impl<T> Promise<T> {
 
     /// The same, with the line to blame given by the layer above.
     pub(crate) fn at(place: &'static Location<'static>) -> Self {
-        let cell = Cell {
-            state: RefCell::new(State::Pending(Waiters { first: None, rest: Vec::new() })),
-            place,
-            canceller: RefCell::new(None),
-            quiet: RefCell::new(None),
-        };
-        Self { cell: Rc::new(cell) }
+        Self { cell: Cell::pending(place, None) }
     }
 
     /// A reading end.
@@ -156,10 +187,6 @@ impl<T> Promise<T> {
     /// Fulfils or fails the promise.
     pub(crate) fn settle(&self, outcome: Result<T, Error>) -> Result<(), InvalidState> {
         self.cell.settle(outcome)
-    }
-
-    pub(crate) fn set_canceller(&self, canceller: Option<Canceller>) {
-        *self.cell.canceller.borrow_mut() = canceller;
     }
 }
 
@@ -286,6 +313,15 @@ impl<T> std::future::Future for Future<T> {
 }
 
 impl<T: 'static> Cell<T> {
+    fn pending(place: &'static Location<'static>, canceller: Option<Canceller>) -> Rc<Self> {
+        Rc::new(Self {
+            state: RefCell::new(State::Pending(Waiters { first: None, rest: Vec::new() })),
+            place,
+            canceller: RefCell::new(canceller),
+            quiet: RefCell::new(None),
+        })
+    }
+
     fn is_pending(&self) -> bool {
         matches!(*self.state.borrow(), State::Pending(_))
     }
@@ -308,8 +344,10 @@ impl<T: 'static> Cell<T> {
                 }
             }
         };
-        for waiter in waiters.first.into_iter().chain(waiters.rest) {
-            self.schedule(waiter);
+        let Waiters { first, rest } = waiters;
+        if let Some(first) = first {
+            self.schedule(first);
+            rest.into_iter().for_each(|waiter| self.schedule(waiter));
         }
         Ok(())
     }
@@ -328,7 +366,7 @@ impl<T: 'static> Cell<T> {
                 return None;
             }
         }
-        if waiters.first.is_none() && waiters.rest.is_empty() {
+        if waiters.first.is_none() {
             waiters.first = Some(waiter);
         } else {
             waiters.rest.push(waiter);
@@ -349,6 +387,18 @@ impl<T: 'static> Cell<T> {
                 let future = Future { cell: Rc::clone(self) };
                 io_loop.add_callback_at(place, Box::new(move || callback(&future)));
             }
+        }
+    }
+}
+
+impl<T: 'static> Keeper for Cell<T> {
+    fn panicked(self: Rc<Self>, message: String) {
+        let _ = self.settle(Err(Error::Panicked(message.into()))); // unless there is an outcome
+    }
+
+    fn ended(self: Rc<Self>) {
+        if self.is_pending() {
+            let _ = self.settle(Err(Error::Abandoned));
         }
     }
 }

@@ -40,19 +40,29 @@ pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> String {
 }
 
 impl IoLoop {
-    /// Runs `code` and catches what it throws.
+    /// Runs `code` and reports what it throws.
     pub(crate) fn run_guarded(
         &self,
         kind: &'static str,
         place: &'static Location<'static>,
         code: impl FnOnce(),
     ) {
+        if let Some(message) = self.run_watched(kind, place, code) {
+            self.report_exception(kind, place, message);
+        }
+    }
+
+    /// Runs `code` before the eyes of the observers; the message of its panic, if it panics.
+    pub(crate) fn run_watched(
+        &self,
+        kind: &'static str,
+        place: &'static Location<'static>,
+        code: impl FnOnce(),
+    ) -> Option<String> {
         if self.core.observed.get() {
             return self.run_observed(kind, place, code);
         }
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(code)) {
-            self.report_exception(kind, place, panic_message(&*payload));
-        }
+        catch_unwind(AssertUnwindSafe(code)).err().map(|payload| panic_message(&*payload))
     }
 
     fn run_observed(
@@ -60,7 +70,7 @@ impl IoLoop {
         kind: &'static str,
         place: &'static Location<'static>,
         code: impl FnOnce(),
-    ) {
+    ) -> Option<String> {
         let activity = Activity { kind, place, label: None };
         self.observe(|observer| observer.callback_start(&activity));
         // A coroutine's first step runs inside its parent: keep the parent's name for later.
@@ -73,9 +83,7 @@ impl IoLoop {
         if let Some(activity) = self.core.activity.replace(parent) {
             self.observe(|observer| observer.callback_end(&activity, own));
         }
-        if let Err(payload) = outcome {
-            self.report_exception(kind, place, panic_message(&*payload));
-        }
+        outcome.err().map(|payload| panic_message(&*payload))
     }
 
     /// Replaces what happens to exceptions (T023). Without a hook, each is one line of the log; a

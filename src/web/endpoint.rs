@@ -6,17 +6,16 @@
 
 use std::future::poll_fn;
 use std::ops::ControlFlow;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::Location;
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::Poll;
 
 use super::error::{Error, HttpError};
 use super::exchange::Exchange;
 use super::handler::{Finished, HandlerResult, RequestHandler};
 use crate::coroutine::Frames;
 use crate::http::{BodyPlan, Headers};
-use crate::ioloop::{self, IoLoop, panic_message};
+use crate::ioloop::{self, IoLoop};
 
 /// [`RequestHandler`] without its type.
 pub(super) trait Endpoint {
@@ -51,9 +50,9 @@ impl<H: RequestHandler> Registered<H> {
 impl<H: RequestHandler> Endpoint for Registered<H> {
     fn start(self: Rc<Self>, exchange: Exchange) {
         // Nobody waits for the coroutine: it answers for itself, also when it fails.
-        let this = Rc::clone(&self);
+        let (this, keeper) = (Rc::clone(&self), Rc::clone(&exchange.core));
         let answer = async move { this.answer(exchange).await };
-        IoLoop::current().run_coroutine(self.place, &self.frames, answer);
+        IoLoop::current().run_coroutine(self.place, &self.frames, keeper, answer);
     }
 
     fn set_default_headers(&self, headers: &mut Headers) {
@@ -100,10 +99,7 @@ impl<H: RequestHandler> Registered<H> {
         let outcome = poll_fn(|context| {
             // For the slow-callback detector: which request, and the line of its route (S025).
             ioloop::describe(self.place, || core.request_line());
-            let step = AssertUnwindSafe(|| steps.as_mut().poll(context));
-            catch_unwind(step).unwrap_or_else(|payload| {
-                Poll::Ready(Err(Error::panicked(panic_message(&*payload), self.place)))
-            })
+            steps.as_mut().poll(context)
         })
         .await;
         if let Err(error) = outcome {

@@ -24,6 +24,7 @@ use super::pattern::PathArguments;
 use super::site::Site;
 use super::static_files::etag_matches;
 use super::xsrf::XsrfToken;
+use crate::future::Keeper;
 use crate::http::{self, Headers, Status};
 use crate::ioloop::IoLoop;
 use crate::log::{self, Level};
@@ -351,6 +352,14 @@ impl Core {
         };
         let milliseconds = (IoLoop::current().time() - self.started).as_secs_f64() * 1000.0;
         log::access(level, &format!("{status} {} {milliseconds:.2}ms", self.request_line()));
+    }
+}
+
+/// A page says so, unless there is an answer already.
+impl Keeper for Core {
+    fn panicked(self: Rc<Self>, message: String) {
+        let (_, place) = self.endpoint.origin();
+        self.fail(&Error::panicked(message, place));
     }
 }
 
