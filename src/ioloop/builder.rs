@@ -70,7 +70,7 @@ impl Builder {
             timers: RefCell::new(Timers::default()),
             handlers: RefCell::new(Slots::default()),
             events: Cell::new(None),
-            polled: Cell::new((0, now)),
+            busy: Cell::default(),
             remote: Arc::new(Remote::new(reactor.waker())),
             reactor: RefCell::new(reactor),
             observed: Cell::new(!self.observers.is_empty()),

@@ -54,7 +54,10 @@ pub use self::trace::TextTrace;
 const POLL_EVERY: Duration = Duration::from_micros(50);
 
 /// The same in turns, so that very short turns do not read news too often either.
-const POLL_EVERY_TURNS: u32 = 64;
+const POLL_EVERY_TURNS: usize = 64;
+
+/// While they do, one look at the clock serves so many of them: it costs as much as a short turn.
+const CLOCK_EVERY_JOBS: usize = 8;
 
 /// The loop-wide receive buffer: one read of any connection fits, and no idle connection needs its own.
 const RECEIVE_BUFFER_BYTES: usize = 64 * 1024;
@@ -97,8 +100,8 @@ struct Core {
     handlers: RefCell<Slots<Rc<dyn EventHandler>>>,
     /// What the kernel reported last; taken out while it is dispatched.
     events: Cell<Option<Events>>,
-    /// Turns since the kernel was last asked, and when that was.
-    polled: Cell<(u32, Instant)>,
+    /// What happened since the kernel was last asked.
+    busy: Cell<Busy>,
     /// The door for other threads.
     remote: Arc<Remote>,
     /// Who watches; empty in production.
@@ -127,6 +130,17 @@ struct Core {
     exception_hook: RefCell<Option<guard::Hook>>,
     /// Turns since the loop was made.
     turns: Cell<u64>,
+}
+
+/// A row of turns in which there was always something ready.
+#[derive(Clone, Copy, Default)]
+struct Busy {
+    /// When the kernel must be asked again.
+    until: Instant,
+    /// Turns since it was last asked.
+    turns: usize,
+    /// What ran since the clock was last read.
+    jobs: usize,
 }
 
 /// The life of a loop.
@@ -186,11 +200,12 @@ impl IoLoop {
         self.turn_started();
         let batch = self.core.ready.len(); //     1. how much is ready now
         let due = self.take_due_timers(); //      2. what is due, before anything runs
+        let jobs = batch + due.len();
         self.run_ready(batch); //                 3. the callbacks, first in, first out
         self.run_timers(due); //                  4. the timers, each if it is still wanted
         if self.core.state.get() == State::Running {
             let deadline = self.next_wakeup(); // 5. how long there is nothing to do
-            let events = self.wait(deadline)?; // 6. sleep, or only look
+            let events = self.wait(deadline, jobs)?; // 6. sleep, or only look
             self.dispatch(events); //             7. hand out what the kernel reported
         }
         self.turn_ended();
@@ -321,21 +336,30 @@ impl IoLoop {
     }
 
     /// Step 6. With callbacks waiting, most turns need not ask the kernel at all.
-    fn wait(&self, deadline: Option<Instant>) -> io::Result<Option<Events>> {
-        let busy = deadline == Some(Instant::ZERO);
-        let (turns, asked_at) = self.core.polled.get();
-        if busy && turns < POLL_EVERY_TURNS && self.core.now.get() - asked_at < POLL_EVERY {
-            self.refresh_now();
+    fn wait(&self, deadline: Option<Instant>, jobs: usize) -> io::Result<Option<Events>> {
+        if deadline == Some(Instant::ZERO) && self.may_go_on(jobs) {
             self.take_remote();
-            self.core.polled.set((turns + 1, asked_at));
             return Ok(None);
         }
         let mut events = self.core.events.take().unwrap_or_else(|| Events::with_capacity(1024));
         let outcome = self.core.reactor.borrow_mut().wait(&mut events, deadline);
         self.refresh_now();
         self.take_remote();
-        self.core.polled.set((0, self.core.now.get()));
+        self.core.busy.set(Busy { until: self.core.now.get() + POLL_EVERY, turns: 0, jobs: 0 });
         outcome.map(|()| Some(events))
+    }
+
+    /// After a turn of so many jobs: whether the next one may begin without asking the kernel.
+    fn may_go_on(&self, jobs: usize) -> bool {
+        let mut busy = self.core.busy.get();
+        busy.turns += 1;
+        busy.jobs += jobs;
+        if busy.jobs >= CLOCK_EVERY_JOBS {
+            busy.jobs = 0;
+            self.refresh_now();
+        }
+        self.core.busy.set(busy);
+        busy.turns <= POLL_EVERY_TURNS && self.core.now.get() < busy.until
     }
 
     /// Step 7: a handler may add, change and remove other handlers; whoever was removed during

@@ -114,6 +114,9 @@ impl Timers {
 
     /// Moves what is due out of the heap; the actions stay, so that it can still be cancelled.
     fn take_due(&mut self, now: Instant) -> Vec<Entry> {
+        if self.heap.peek().is_none_or(|Reverse(entry)| entry.deadline > now) {
+            return Vec::new(); // most turns
+        }
         let mut due = std::mem::take(&mut self.due);
         while let Some(Reverse(entry)) = self.heap.peek()
             && entry.deadline <= now
@@ -127,6 +130,12 @@ impl Timers {
 
 /// One turn's due timers, between step 2 and step 4.
 pub(super) struct Due(Vec<Entry>);
+
+impl Due {
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
 
 impl IoLoop {
     /// Runs `callback` once, at an instant or after a delay, in the turn that finds it due (T016).
@@ -207,6 +216,9 @@ impl IoLoop {
     /// Step 4 of a turn: by deadline, then by age; each is looked up again, because a callback or
     /// an earlier timer may have cancelled it.
     pub(super) fn run_timers(&self, Due(mut due): Due) {
+        if due.is_empty() {
+            return;
+        }
         for entry in due.drain(..) {
             let action = self.core.timers.borrow_mut().take_action(entry);
             match action {
