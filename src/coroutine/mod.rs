@@ -77,12 +77,12 @@ impl IoLoop {
         coroutine: impl std::future::Future<Output = Result<T, future::Error>> + 'static,
     ) -> Future<T> {
         let runner = Runner::of(self);
-        let number = runner.reserve(self, place);
+        let number = runner.reserve(self);
         let who: Weak<dyn Cancel> = Rc::downgrade(&runner) as _;
         let settler = Settler::new(place, (who, number));
         let (future, keeper) = (settler.future(), settler.keeper());
         let body = async move { settler.settle(coroutine.await) };
-        runner.begin(self, number, Box::pin(Some(body)), keeper, None);
+        runner.begin(self, number, place, Box::pin(Some(body)), (keeper, None));
         future
     }
 
@@ -96,9 +96,9 @@ impl IoLoop {
         coroutine: impl std::future::Future<Output = ()> + 'static,
     ) {
         let runner = Runner::of(self);
-        let number = runner.reserve(self, place);
+        let number = runner.reserve(self);
         let (frame, home) = frames.fill(coroutine);
-        runner.begin(self, number, frame, keeper, Some(home));
+        runner.begin(self, number, place, frame, (keeper, Some(home)));
     }
 
     /// Runs the loop until `coroutine` is done (T006).

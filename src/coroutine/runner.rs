@@ -78,9 +78,9 @@ impl Drop for Tenant {
 impl Slot {
     /// From here on a wake-up asks for another step. A tenant that takes over in the middle of the
     /// former one's step finds the waker lent, and gets another.
-    fn begin_step(&mut self, frame: Option<BoxedFrame>) -> Option<Step> {
+    fn begin_step(&mut self) -> Option<Step> {
         let tenant = self.tenant.as_mut()?;
-        let frame = frame.or_else(|| tenant.frame.take())?;
+        let frame = tenant.frame.take()?;
         self.shared.arm();
         let waker = self.waker.take().unwrap_or_else(|| Waker::from(Arc::clone(&self.shared)));
         Some(Step { number: tenant.number, place: tenant.place, waker, frame })
@@ -114,8 +114,8 @@ impl Runner {
         })
     }
 
-    /// Takes a slot for a new coroutine; the number names slot and tenant.
-    pub(super) fn reserve(&self, io_loop: &IoLoop, place: &'static Location<'static>) -> u64 {
+    /// Reserves a slot for a new coroutine; the number names slot and tenant.
+    pub(super) fn reserve(&self, io_loop: &IoLoop) -> u64 {
         self.spawned.set(self.spawned.get() + 1);
         let mut table = self.table.borrow_mut();
         let key = table.free.pop().unwrap_or_else(|| {
@@ -124,41 +124,30 @@ impl Runner {
             table.slots.push(Slot { waker: None, shared, tenant: None });
             key
         });
-        let number = (self.spawned.get() << SLOT_BITS) | u64::from(key);
-        let slot = &mut table.slots[key as usize];
-        slot.shared.set_tenant(number);
-        slot.tenant = Some(Tenant {
-            number,
-            place,
-            frame: None,
-            keeper: None,
-            home: None,
-            wait: None,
-            since: io_loop.now(),
-        });
-        drop(table); // an observer may list the coroutines
-        io_loop.observe(|observer| observer.coroutine_spawn(CoroutineId(number), place));
-        number
+        (self.spawned.get() << SLOT_BITS) | u64::from(key)
     }
 
-    /// Runs the first step, in the caller's turn. `keeper` is told how it ended.
+    /// Moves it in and runs the first step, in the caller's turn. `keeper` is told how it ended.
     pub(super) fn begin(
         &self,
         io_loop: &IoLoop,
         number: u64,
+        place: &'static Location<'static>,
         frame: BoxedFrame,
-        keeper: Rc<dyn Keeper>,
-        home: Option<Home>,
+        (keeper, home): (Rc<dyn Keeper>, Option<Home>),
     ) {
         let _current = io_loop.enter_for_a_step();
+        let since = io_loop.now();
+        let (keeper, frame) = (Some(keeper), Some(frame));
+        let tenant = Tenant { number, place, frame, keeper, home, wait: None, since };
         let step = {
             let slot = &mut self.table.borrow_mut().slots[slot_of(number)];
-            if let Some(tenant) = &mut slot.tenant {
-                (tenant.keeper, tenant.home) = (Some(keeper), home);
-            }
-            slot.begin_step(Some(frame))
+            slot.shared.set_tenant(number);
+            slot.tenant = Some(tenant);
+            slot.begin_step()
         };
-        // An observer may have closed the loop: then there is no tenant, and the frame is dropped.
+        // An observer may list the coroutines: nothing is borrowed.
+        io_loop.observe(|observer| observer.coroutine_spawn(CoroutineId(number), place));
         if let Some(step) = step {
             self.run(io_loop, step);
         }
@@ -254,7 +243,7 @@ impl Stepper for Runner {
     fn step(&self, io_loop: &IoLoop, slot: u32) {
         let step = {
             let mut table = self.table.borrow_mut();
-            table.slots.get_mut(slot as usize).and_then(|slot| slot.begin_step(None))
+            table.slots.get_mut(slot as usize).and_then(|slot| slot.begin_step())
         };
         if let Some(step) = step {
             self.run(io_loop, step);
