@@ -9,11 +9,14 @@
 mod support;
 
 use std::cell::{Cell, RefCell};
+use std::io::Write as _;
+use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use squall::coroutine::yield_now;
 use squall::ioloop::{IoLoop, LoopObserver, PeriodicCallback, Turn};
 use squall::log;
 use squall::reactor::{Instant, Interest};
@@ -702,4 +705,39 @@ fn the_virtual_clock_jumps_over_an_hour() {
     run(&io_loop, async { squall::coroutine::sleep(Duration::from_secs(10)).await });
     assert!(control.now() - started >= Duration::from_secs(10));
     assert!(real.elapsed() < Duration::from_secs(5));
+}
+
+/// After a crowd of handlers and timers has left, those who stayed are still found by their names.
+#[test]
+fn the_tables_shrink_after_a_crowd_and_names_stay_good() {
+    on_each_backend(|io_loop| {
+        let calls = Rc::new(Cell::new(0));
+        let mut crowd = Vec::new();
+        let mut peers = Vec::new();
+        for _ in 0..1500 {
+            let (here, there) = UnixStream::pair().expect("descriptors");
+            here.set_nonblocking(true).expect("a socket");
+            let calls = Rc::clone(&calls);
+            let count = move |_: &UnixStream, _| calls.set(calls.get() + 1);
+            let id = io_loop.add_handler(Rc::new(here), Interest::READABLE, count).expect("room");
+            crowd.push((id, io_loop.call_later(Duration::from_secs(3600), || ())));
+            peers.push(there);
+        }
+        let (stays, its_timer) = crowd.swap_remove(7);
+        let peer = peers.swap_remove(7);
+        for (id, timer) in crowd {
+            io_loop.remove_handler(&id);
+            io_loop.remove_timeout(timer);
+        }
+        let run_turns = || io_loop.run_sync(async { yield_now().await }).expect("it runs");
+        run_turns();
+        (&peer).write_all(b"x").expect("its handler stayed");
+        while calls.get() == 0 {
+            run_turns();
+        }
+        assert_eq!((io_loop.handlers_registered(), io_loop.timers_pending()), (1, 1));
+        io_loop.remove_handler(&stays);
+        io_loop.remove_timeout(its_timer);
+        assert_eq!((io_loop.handlers_registered(), io_loop.timers_pending()), (0, 0));
+    });
 }

@@ -128,6 +128,17 @@ impl<T> Slots<T> {
         self.slab.is_empty()
     }
 
+    /// Gives memory back after a crowd has left, as far as nobody lives at the end of it. Tokens
+    /// stay what they were.
+    pub fn shrink_to_fit(&mut self) {
+        self.slab.shrink_to_fit();
+    }
+
+    /// For how many values there is memory.
+    pub fn capacity(&self) -> usize {
+        self.slab.capacity()
+    }
+
     /// Everybody, in the order of the slots (not of insertion).
     pub fn iter(&self) -> impl Iterator<Item = (Token, &T)> {
         self.slab.iter().map(|(index, tenant)| {

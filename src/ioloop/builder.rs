@@ -71,6 +71,7 @@ impl Builder {
             handlers: RefCell::new(Slots::default()),
             events: Cell::new(None),
             busy: Cell::default(),
+            crowd_left: Cell::new(false),
             remote: Arc::new(Remote::new(reactor.waker())),
             reactor: RefCell::new(reactor),
             observed: Cell::new(!self.observers.is_empty()),

@@ -97,6 +97,12 @@ impl Timers {
         action
     }
 
+    pub(super) fn shrink_to_fit(&mut self) {
+        self.heap.shrink_to_fit();
+        self.actions.shrink_to_fit();
+        self.due = Vec::new();
+    }
+
     fn take_action(&mut self, entry: Entry) -> Option<Action> {
         self.actions.remove(Token::from_u64(entry.slot))
     }
