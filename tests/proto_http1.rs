@@ -951,3 +951,48 @@ fn sec22_haz01_work_does_not_grow_with_the_square() {
         assert_eq!(from, input.len());
     }
 }
+
+/// Headers against a list of lines: whatever is set, added, removed and copied, in any spelling,
+/// both say the same.
+#[test]
+fn headers_are_a_list_of_lines() {
+    let names =
+        ["Content-Type", "content-type", "Server", "X-One", "x-one", "X-Two", "Y-One", "Vary"];
+    let (mut headers, mut model) = (Headers::new(), Vec::<(String, String)>::new());
+    let mut chance = 7_u32;
+    for step in 0..4_000_u32 {
+        chance = chance.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let name = names[(chance >> 8) as usize % names.len()];
+        let same = |(other, _): &(String, String)| other.eq_ignore_ascii_case(name);
+        let (line, action) = ((name.to_owned(), step.to_string()), (chance >> 16) % 8);
+        if matches!(action, 0 | 3 | 4 | 6) {
+            model.retain(|line| !same(line)); // removed, or about to be replaced
+        }
+        match action {
+            0 | 3 => headers.remove(name),
+            1 | 2 => headers.add(name, &line.1).expect("a good header"),
+            4 | 6 => headers.set(name, &line.1).expect("a good header"),
+            5 => {
+                let mut copy = Headers::new();
+                copy.copy_from(&headers);
+                headers = copy;
+            }
+            _ => {}
+        }
+        if matches!(action, 1 | 2 | 4 | 6) {
+            model.push(line);
+        }
+        let lines: Vec<_> = headers
+            .iter()
+            .map(|(name, value)| (name.to_lowercase(), String::from_utf8_lossy(value).into_owned()))
+            .collect();
+        let expected: Vec<_> =
+            model.iter().map(|(name, value)| (name.to_lowercase(), value.clone())).collect();
+        assert_eq!(lines, expected, "step {step}");
+        for name in names {
+            let found = headers.get(name).map(String::from_utf8_lossy);
+            let known = model.iter().find(|(other, _)| other.eq_ignore_ascii_case(name));
+            assert_eq!(found.as_deref(), known.map(|(_, value)| value.as_str()), "{name} {step}");
+        }
+    }
+}

@@ -27,40 +27,75 @@ use crate::buffer;
 #[derive(Clone, Default)]
 pub struct Headers {
     block: Vec<u8>, // `Name: value\r\n`, again and again
-    known: u8,      // which of `Known` are present, so that encoding asks no questions
-    names: u64,     // a bit for each name that may be present: most look-ups need no search
+    names: u64,     // a bit for each name that is present, so that most questions need no search
     repeated: u64,  // a bit for each name that may be present more than once
 }
 
-/// The bit of a name in `Headers::names`. Two names may share one; then a search decides.
-fn bit(name: &str) -> u64 {
-    let name = name.as_bytes();
-    let (Some(first), Some(last)) = (name.first(), name.last()) else { return 0 };
-    let mixed = usize::from(first & 0x1f) + 3 * usize::from(last & 0x1f) + 5 * name.len();
-    1 << (mixed % 64)
+/// The names that most answers are made of: they need no check, no change of case, and have a bit
+/// of their own. The encoder asks about the first five for every answer.
+macro_rules! known {
+    ($($name:ident $text:literal)*) => {
+        #[derive(Clone, Copy, Debug)]
+        pub(super) enum Known { $($name,)* }
+
+        const KNOWN: &[&str] = &[$($text,)*];
+
+        impl Known {
+            /// The name as it is written on the wire.
+            fn exactly(name: &str) -> Option<Self> {
+                match name {
+                    $($text => Some(Self::$name),)*
+                    _ => None,
+                }
+            }
+        }
+    };
 }
 
-/// The headers that the encoder asks about for every answer.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Known {
-    ContentLength = 1,
-    TransferEncoding = 2,
-    Connection = 4,
-    Date = 8,
-    Server = 16,
+known! {
+    ContentLength "Content-Length"
+    TransferEncoding "Transfer-Encoding"
+    Connection "Connection"
+    Date "Date"
+    Server "Server"
+    ContentType "Content-Type"
+    Etag "Etag"
+    SetCookie "Set-Cookie"
+    Location "Location"
+    CacheControl "Cache-Control"
+    LastModified "Last-Modified"
+    Vary "Vary"
+    ContentEncoding "Content-Encoding"
+    ContentRange "Content-Range"
+    AcceptRanges "Accept-Ranges"
+    Expires "Expires"
+}
+
+/// A name, and its bit in [`Headers::names`]. Unknown names share a few bits: for them a bit only
+/// says that a search is worth while.
+#[derive(Clone, Copy)]
+struct Name<'a> {
+    text: &'a str,
+    bit: u64,
+    is_known: bool,
+}
+
+impl<'a> Name<'a> {
+    fn new(text: &'a str) -> Self {
+        if let Some(known) = Known::exactly(text) {
+            return Self { text, bit: known.bit(), is_known: true };
+        }
+        // Somebody may have his own idea of upper and lower case.
+        let alike = KNOWN.iter().position(|known| known.eq_ignore_ascii_case(text));
+        let shared = || KNOWN.len() + text.len() % (64 - KNOWN.len());
+        let bit = 1 << alike.unwrap_or_else(shared);
+        Self { text, bit, is_known: false }
+    }
 }
 
 impl Known {
-    /// The bit of a name in the form that `push` gives it.
-    fn find(name: &[u8]) -> u8 {
-        match name {
-            b"Date" => Self::Date as u8,
-            b"Server" => Self::Server as u8,
-            b"Connection" => Self::Connection as u8,
-            b"Content-Length" => Self::ContentLength as u8,
-            b"Transfer-Encoding" => Self::TransferEncoding as u8,
-            _ => 0,
-        }
+    const fn bit(self) -> u64 {
+        1 << self as u8
     }
 }
 
@@ -91,20 +126,20 @@ impl std::error::Error for InvalidHeader {}
 impl Headers {
     /// No headers, and no memory.
     pub const fn new() -> Self {
-        Self { block: Vec::new(), known: 0, names: 0, repeated: 0 }
+        Self { block: Vec::new(), names: 0, repeated: 0 }
     }
 
     /// Replaces every header of this name by one, at the end.
     pub fn set(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), InvalidHeader> {
-        check(name.as_bytes(), value.as_ref())?;
-        self.remove(name);
+        let name = check(name, value.as_ref())?;
+        self.remove_all(name);
         self.push(name, value.as_ref());
         Ok(())
     }
 
     /// Adds one more header, beside those of the same name.
     pub fn add(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), InvalidHeader> {
-        check(name.as_bytes(), value.as_ref())?;
+        let name = check(name, value.as_ref())?;
         self.push(name, value.as_ref());
         Ok(())
     }
@@ -116,7 +151,7 @@ impl Headers {
 
     /// All values of this name, in order.
     pub fn get_list(&self, name: &str) -> impl Iterator<Item = &[u8]> {
-        let lines = lines(if self.names & bit(name) == 0 { b"" } else { &self.block });
+        let lines = lines(if self.may_have(Name::new(name)) { &self.block } else { b"" });
         lines.filter_map(move |line| value_of(line, name))
     }
 
@@ -132,27 +167,34 @@ impl Headers {
 
     /// Takes every header of this name away.
     pub fn remove(&mut self, name: &str) {
-        let bit = bit(name);
-        let mut more = self.names & bit != 0;
-        while let (true, Some(line)) = (more, self.position(name)) {
-            self.known &= !Known::find(&self.block[line.start..][..name.len()]);
+        self.remove_all(Name::new(name));
+    }
+
+    fn remove_all(&mut self, name: Name<'_>) {
+        let mut more = self.may_have(name);
+        while more {
+            let Some(line) = self.position(name.text) else { break };
             self.block.drain(line);
-            more = self.repeated & bit != 0;
+            more = self.repeated & name.bit != 0;
+        }
+        if name.bit < 1 << KNOWN.len() {
+            self.names &= !name.bit; // nobody shares it
+            self.repeated &= !name.bit;
         }
     }
 
     /// Forgets all headers and keeps the memory, for the next answer.
     pub fn clear(&mut self) {
         self.block.clear();
-        (self.known, self.names, self.repeated) = (0, 0, 0);
+        (self.names, self.repeated) = (0, 0);
     }
 
     /// Becomes a copy of `other`, in the memory it has.
     pub fn copy_from(&mut self, other: &Self) {
-        let Self { block, known, names, repeated } = other;
+        let Self { block, names, repeated } = other;
         self.block.clear();
         self.block.extend_from_slice(block);
-        (self.known, self.names, self.repeated) = (*known, *names, *repeated);
+        (self.names, self.repeated) = (*names, *repeated);
     }
 
     /// How much memory they occupy, for those who keep headers in a pool.
@@ -187,23 +229,28 @@ impl Headers {
     }
 
     pub(super) fn has(&self, known: Known) -> bool {
-        self.known & known as u8 != 0
+        self.names & known.bit() != 0
     }
 
-    /// For callers who have checked both already.
-    pub(super) fn push(&mut self, name: &str, value: &[u8]) {
-        let bit = bit(name);
-        self.repeated |= self.names & bit;
-        self.names |= bit;
+    /// False: there is certainly none of this name.
+    fn may_have(&self, name: Name<'_>) -> bool {
+        self.names & name.bit != 0
+    }
+
+    /// For those who have checked both already.
+    pub(super) fn push_checked(&mut self, name: &str, value: &[u8]) {
+        self.push(Name::new(name), value);
+    }
+
+    fn push(&mut self, name: Name<'_>, value: &[u8]) {
+        self.repeated |= self.names & name.bit;
+        self.names |= name.bit;
         let start = self.block.len();
-        self.block.reserve(name.len() + value.len() + 4);
-        self.block.extend_from_slice(name.as_bytes());
-        let mut word_begins = true;
-        for byte in &mut self.block[start..] {
-            *byte = if word_begins { byte.to_ascii_uppercase() } else { byte.to_ascii_lowercase() };
-            word_begins = *byte == b'-';
+        self.block.reserve(name.text.len() + value.len() + 4);
+        self.block.extend_from_slice(name.text.as_bytes());
+        if !name.is_known {
+            capitalize(&mut self.block[start..]);
         }
-        self.known |= Known::find(&self.block[start..]);
         self.block.extend_from_slice(b": ");
         self.block.extend_from_slice(buffer::trim(value));
         self.block.extend_from_slice(b"\r\n");
@@ -246,29 +293,46 @@ pub(super) fn join<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Option<Cow
     Some(joined)
 }
 
+/// `content-type` as HTTP likes to see it.
+fn capitalize(name: &mut [u8]) {
+    let mut word_begins = true;
+    for byte in name {
+        *byte = if word_begins { byte.to_ascii_uppercase() } else { byte.to_ascii_lowercase() };
+        word_begins = *byte == b'-';
+    }
+}
+
 /// T141: a token for a name; for a value visible characters, space, tab, and 0x80 to 0xFF.
-fn check(name: &[u8], value: &[u8]) -> Result<(), InvalidHeader> {
+fn check<'a>(name: &'a str, value: &[u8]) -> Result<Name<'a>, InvalidHeader> {
+    let name = Name::new(name);
     // Without a way out in the middle these loops are shorter than with one.
-    let is_name = name.iter().fold(!name.is_empty(), |good, &b| good & TOKEN[usize::from(b)]);
-    if !is_name {
+    let all = |text: &[u8], class| text.iter().fold(class, |all, &b| all & CLASS[usize::from(b)]);
+    if !name.is_known && (name.text.is_empty() || all(name.text.as_bytes(), TOKEN) == 0) {
         return Err(InvalidHeader::Name);
     }
-    if !value.iter().fold(true, |good, &byte| good & is_value(byte)) {
+    if all(value, VALUE) == 0 {
         return Err(InvalidHeader::Value);
     }
-    Ok(())
+    Ok(name)
 }
 
 pub(super) const fn is_value(byte: u8) -> bool {
     matches!(byte, b'\t' | b' '..=b'~' | 0x80..)
 }
 
-/// Which bytes may stand in a name: one look is less than ten comparisons.
-const TOKEN: [bool; 256] = {
-    let mut table = [false; 256];
+/// May stand in a name.
+const TOKEN: u8 = 1;
+/// May stand in a value.
+const VALUE: u8 = 2;
+
+/// What each byte is good for: one look is less than ten comparisons.
+const CLASS: [u8; 256] = {
+    let mut table = [0; 256];
     let mut byte = 0;
     while byte < 256 {
-        table[byte] = is_token(byte as u8);
+        let token = if is_token(byte as u8) { TOKEN } else { 0 };
+        let value = if is_value(byte as u8) { VALUE } else { 0 };
+        table[byte] = token | value;
         byte += 1;
     }
     table

@@ -318,7 +318,7 @@ pub(super) fn header_block(block: &[u8], lenient: bool) -> Result<Headers, Inval
     };
     let mut headers = Headers::new();
     for header in parsed {
-        headers.push(header.name, header.value);
+        headers.push_checked(header.name, header.value);
     }
     Ok(headers)
 }
