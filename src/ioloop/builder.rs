@@ -70,6 +70,7 @@ impl Builder {
             timers: RefCell::new(Timers::default()),
             handlers: RefCell::new(Slots::default()),
             events: Cell::new(None),
+            no_timer_before: Cell::new(now),
             busy: Cell::default(),
             crowd_left: Cell::new(false),
             remote: Arc::new(Remote::new(reactor.waker())),

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use reactor::{Instant, Slots, Token};
 
-use super::IoLoop;
+use super::{IoLoop, TIMER_WAKES_APART};
 
 /// Below this many tombstones a sweep is not worth its time.
 const TOMBSTONES_TOLERATED: usize = 512;
@@ -237,5 +237,6 @@ impl IoLoop {
             }
         }
         self.core.timers.borrow_mut().due = due;
+        self.core.no_timer_before.set(self.core.now.get() + TIMER_WAKES_APART);
     }
 }

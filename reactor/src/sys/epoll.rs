@@ -1,11 +1,13 @@
 //! The contract kept by Linux's `epoll`: one descriptor that knows about all the others.
 //!
 //! Owns the translation between our words and the kernel's, and nothing else: the kernel itself
-//! remembers who is registered, and `sleep.rs` keeps the deadline. Needs five system calls:
-//! `epoll_create1` once, `epoll_ctl` for each change, `epoll_pwait2` for each wait, and `eventfd`
-//! with one `write` for each wake of a sleeper. Read next: epoll(7), then `kqueue.rs` to compare.
+//! remembers who is registered, and `sleep.rs` keeps the deadline. Needs six system calls:
+//! `epoll_create1` and `prctl` once, `epoll_ctl` for each change, `epoll_pwait2` for each wait, and
+//! `eventfd` with one `write` for each wake of a sleeper. Read next: epoll(7), then `kqueue.rs` to
+//! compare.
 
 use std::io;
+use std::num::NonZeroU64;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Duration;
 
@@ -23,6 +25,8 @@ pub(crate) struct Epoll {
     waker: Waker,
     /// Where the kernel writes its reports, before they are translated.
     reports: Vec<epoll::Event>,
+    /// Whether this thread has told the kernel to take its deadlines literally.
+    exact: bool,
     /// Whether the kernel has `epoll_pwait2` (Linux 5.11), which counts in nanoseconds.
     counts_nanos: bool,
 }
@@ -33,7 +37,7 @@ impl Epoll {
         let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         epoll::add(&fd, &bell, name(Token::WAKER), EventFlags::IN | EventFlags::ET)?;
         let waker = Waker::new(EventFd(bell));
-        Ok(Self { fd, waker, reports: Vec::new(), counts_nanos: true })
+        Ok(Self { fd, waker, reports: Vec::new(), exact: false, counts_nanos: true })
     }
 }
 
@@ -70,7 +74,13 @@ impl Reactor for Epoll {
     }
 
     fn wait(&mut self, events: &mut Events, deadline: Option<Instant>) -> io::Result<()> {
-        let Self { fd, waker, reports, counts_nanos } = self;
+        if !self.exact {
+            // The kernel adds 50 us to every deadline of a thread, to wake for several at once. The
+            // loop does that itself where it pays. Without the call a timer is only a little late.
+            let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
+            self.exact = true;
+        }
+        let Self { fd, waker, reports, counts_nanos, .. } = self;
         sleep::until(deadline, waker, events, |events, nap| {
             reports.clear();
             reports.reserve_exact(events.capacity());
