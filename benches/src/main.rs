@@ -134,16 +134,12 @@ fn warnings(machine: &machine::Machine, cores: machine::Cores) -> Vec<String> {
 
 /// The names of everything.
 fn list(options: &Options) -> String {
-    let mut text = String::new();
-    for row in rows::all().into_iter().filter(|row| options.wants(&row.name)) {
-        text +=
-            &format!("{:<20} {}\n{:<20}   {}\n", row.name, row.title, "", row.contenders.join(" "));
-    }
-    for contender in contenders::ALL {
-        text += &format!("{:<20} {}\n", contender.name, contender.about);
-    }
-    for (contender, remedy) in contenders::absent() {
-        text += &format!("absent: {}; to install it: {remedy}\n", contender.name);
-    }
-    text
+    let rows = rows::all().into_iter().filter(|row| options.wants(&row.name));
+    let rows = rows.map(|row| {
+        format!("{:<20} {}\n{:<22} {}\n", row.name, row.title, "", row.contenders.join(" "))
+    });
+    let contenders = contenders::ALL.iter().map(|c| format!("{:<20} {}\n", c.name, c.about));
+    let absent = contenders::absent().iter();
+    let absent = absent.map(|(c, remedy)| format!("absent: {}; to install it: {remedy}\n", c.name));
+    rows.chain(contenders).chain(absent).collect()
 }

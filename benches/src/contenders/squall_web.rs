@@ -1,7 +1,7 @@
 //! squall's web layer: routes, handlers, templates, files, the whole way an application goes.
 //!
 //! The row that says what the framework costs on top of `squall_http.rs`. Nothing is switched off
-//! but the access log, which no other contender writes, and the ETag of pages, which none has.
+//! but the access log, which no other contender writes, and the `ETag` of pages, which none has.
 
 use std::io;
 use std::net::SocketAddr;

@@ -85,10 +85,10 @@ impl Churn {
     fn has_gone(&self, visitor: &mut Visitor, buffer: &mut [u8]) -> io::Result<bool> {
         while let Some(length) = receive(&visitor.stream, buffer)? {
             if length == 0 {
-                return match visitor.received == self.answer_length {
-                    true => Ok(true),
-                    false => Err(io::Error::other("an answer changed its length")),
-                };
+                let changed = || io::Error::other("an answer changed its length");
+                return (visitor.received == self.answer_length)
+                    .then_some(true)
+                    .ok_or_else(changed);
             }
             if visitor.received == 0 && !buffer[..length].starts_with(b"HTTP/1.1 200 ") {
                 return Err(io::Error::other("an answer was not 200"));

@@ -5,6 +5,7 @@
 
 mod json;
 mod markdown;
+mod svg;
 pub(crate) mod text;
 
 use std::fs;
@@ -25,6 +26,9 @@ pub(crate) fn write(options: &Options, machine: &Machine, tables: &[Table]) -> i
         let put = |name: &str, text: String| fs::write(directory.join(name), text);
         put("results.json", json::document(machine, options, tables))?;
         put("summary.md", markdown::summary(machine, tables))?;
+        for (name, plot) in tables.iter().flat_map(svg::plots) {
+            put(&name, plot)?;
+        }
         println!("results.json, summary.md and plots: {}", directory.display());
     }
     if options.write_docs {

@@ -3,6 +3,7 @@
 //! Owns the list of groups; to add one, write a file with a function that gives its rows and a line
 //! in [`GROUPS`]. Rows that need no server are a line in `rows/worker.rs`. Read next: `rows/http.rs`.
 
+mod demo;
 mod flat;
 mod http;
 mod latency;
@@ -14,7 +15,7 @@ use crate::contest::Row;
 type Group = fn() -> Vec<Row>;
 
 /// Every group, in the order of the report.
-const GROUPS: &[Group] = &[http::rows, flat::rows, latency::rows, worker::rows];
+const GROUPS: &[Group] = &[http::rows, flat::rows, latency::rows, worker::rows, demo::rows];
 
 /// Every row.
 pub(crate) fn all() -> Vec<Row> {

@@ -13,6 +13,9 @@ use crate::machine;
 use crate::metric::Metrics;
 use crate::options::Work;
 
+/// Contender, operation, seconds; named numbers.
+type Run = fn(&str, &str, f64) -> io::Result<Vec<(&'static str, f64)>>;
+
 /// One subject: its contenders, its operations, and how a measurement is taken.
 #[derive(Debug)]
 pub(crate) struct Module {
@@ -21,7 +24,7 @@ pub(crate) struct Module {
     pub(crate) operations: &'static [&'static str],
     /// Measures one operation of one contender; the first number is the headline. An error of
     /// the kind `Unsupported` says that this contender has no such operation.
-    pub(crate) run: fn(&str, &str, f64) -> io::Result<Vec<(&'static str, f64)>>,
+    pub(crate) run: Run,
     pub(crate) bases: &'static [&'static str],
     /// Whether it stays on the server's core; otherwise it has all of them.
     pub(crate) pinned: bool,
@@ -112,5 +115,28 @@ fn answer(outcome: io::Result<Vec<(&'static str, f64)>>) -> io::Result<String> {
             Ok(json!([(ABSENT, error.to_string())]).to_string())
         }
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{answer, parse};
+    use std::io;
+
+    #[test]
+    fn numbers_travel_in_their_order_and_absence_with_its_reason() {
+        let text = answer(Ok(vec![("yield_ns", 14.5), ("cpu_us", 2.0)])).expect("JSON");
+        let metrics = parse(text.as_bytes()).expect("numbers");
+        assert_eq!(metrics, [("yield_ns".to_owned(), 14.5), ("cpu_us".to_owned(), 2.0)]);
+
+        let absent = io::Error::new(io::ErrorKind::Unsupported, "no database");
+        let text = answer(Err(absent)).expect("JSON");
+        let error = parse(text.as_bytes()).expect_err("no numbers");
+        assert_eq!(
+            (error.kind(), &*error.to_string()),
+            (io::ErrorKind::Unsupported, "no database")
+        );
+        assert!(answer(Err(io::Error::other("broken"))).is_err());
+        assert!(parse(b"not JSON").is_err() && parse(br#"[["x", "y"]]"#).is_err());
     }
 }
