@@ -46,7 +46,7 @@ impl Churn {
         let end = start + length;
         let mut visitors = Vec::with_capacity(self.connections);
         for index in 0..self.connections {
-            visitors.push(self.visit(index, start)?);
+            visitors.push(Some(self.visit(index, start)?));
         }
         let mut open = self.connections;
         while open > 0 {
@@ -56,14 +56,16 @@ impl Churn {
             }
             for event in &events[..ready] {
                 let index = event.data.u64() as usize;
-                if !self.has_gone(&mut visitors[index], &mut buffer)? {
+                let Some(visitor) = &mut visitors[index] else { continue };
+                if !self.has_gone(visitor, &mut buffer)? {
                     continue;
                 }
                 let now = Instant::now();
                 sample.requests += 1;
-                sample.latencies.record(now - visitors[index].began);
+                sample.latencies.record(now - visitor.began);
+                visitors[index] = None; // closed before the next one comes
                 if now < end {
-                    visitors[index] = self.visit(index, now)?;
+                    visitors[index] = Some(self.visit(index, now)?);
                 } else {
                     open -= 1;
                 }
