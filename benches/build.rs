@@ -1,6 +1,6 @@
 //! Tells the harness which compiler built it; a number without its compiler is half a number.
 //!
-//! Owns nothing else. Read next: `src/machine.rs`.
+//! Owns nothing else. Read next: `benches/src/machine.rs`.
 
 fn main() {
     let compiler = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());

@@ -1,6 +1,6 @@
 //! The harness against a server that stops: the whole program, with a shorter stall.
 //!
-//! Owns nothing but the call; what is proved, and how, is in `src/self_test.rs`.
+//! Owns nothing but the call; what is proved, and how, is in `benches/src/self_test.rs`.
 
 use std::process::Command;
 

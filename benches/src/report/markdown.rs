@@ -1,4 +1,4 @@
-//! `summary.md`: ratios with their spread and the goals, as docs/BENCHMARKS.md embeds them.
+//! The summary in Markdown: ratios with their spread and the goals, as docs/BENCHMARKS.md embeds them.
 //!
 //! Owns the two markers between which the document is generated. The same numbers as in `report/text.rs`.
 
