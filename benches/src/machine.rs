@@ -7,7 +7,7 @@ use std::fs;
 use std::io;
 use std::time::Duration;
 
-use rustix::process::Signal;
+use rustix::process::{Resource, Rlimit, Signal};
 use rustix::thread::CpuSet;
 
 /// Which core the server runs on and which one the load generator.
@@ -23,10 +23,7 @@ impl Cores {
         let allowed = rustix::thread::sched_getaffinity(None)?;
         let mut cores = (0..CpuSet::MAX_CPU).filter(|&core| allowed.is_set(core));
         let server = cores.next().expect("we are running on some core");
-        let generator = cores.next().unwrap_or_else(|| {
-            eprintln!("warning: only one core; server and load generator share it");
-            server
-        });
+        let generator = cores.next().unwrap_or(server);
         Ok(Self { server, generator })
     }
 }
@@ -46,7 +43,7 @@ pub(crate) fn die_with_parent() -> io::Result<()> {
 /// CPU time, user and system, that all threads of a process have used so far.
 ///
 /// The scheduler's own account, in nanoseconds. It is exact when the process sleeps, which is when
-/// `plan.rs` asks; `/proc/PID/stat` would round to hundredths of a second.
+/// it is asked for; `/proc/PID/stat` would round to hundredths of a second.
 pub(crate) fn cpu_time(process: u32) -> io::Result<Duration> {
     let mut total = Duration::ZERO;
     for task in fs::read_dir(format!("/proc/{process}/task"))? {
@@ -58,14 +55,46 @@ pub(crate) fn cpu_time(process: u32) -> io::Result<Duration> {
     Ok(total)
 }
 
-/// Where a table of numbers comes from; printed above it.
-#[derive(Debug)]
+/// Lets this thread, and the children it will start, run on both cores again.
+pub(crate) fn unpin(cores: Cores) -> io::Result<()> {
+    let mut set = CpuSet::new();
+    set.set(cores.server);
+    set.set(cores.generator);
+    Ok(rustix::thread::sched_setaffinity(None, &set)?)
+}
+
+/// As many open files as the system lets us have; thousands of connections need them.
+pub(crate) fn raise_file_limit() -> io::Result<()> {
+    let limit = rustix::process::getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    Ok(rustix::process::setrlimit(Resource::Nofile, raised)?)
+}
+
+/// An error of the kind `Unsupported` when fewer files may be open.
+pub(crate) fn need_files(count: u64) -> io::Result<()> {
+    match rustix::process::getrlimit(Resource::Nofile).current {
+        Some(limit) if limit < count => {
+            let what = format!("only {limit} files may be open, {count} are needed: ulimit -n");
+            Err(io::Error::new(io::ErrorKind::Unsupported, what))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Where numbers come from; printed above them.
+#[derive(Clone, Debug)]
 pub(crate) struct Machine {
     pub(crate) kernel: String,
     pub(crate) processor: String,
     pub(crate) cores: usize,
     pub(crate) load: String,
+    pub(crate) compiler: &'static str,
+    pub(crate) versions: Vec<(&'static str, String)>,
 }
+
+/// The packages whose versions matter.
+const PACKAGES: &[&str] =
+    &["squall", "tokio", "hyper", "axum", "tower-http", "minijinja", "mongodb"];
 
 impl Machine {
     pub(crate) fn describe() -> io::Result<Self> {
@@ -75,28 +104,60 @@ impl Machine {
         let model =
             model.and_then(|line| line.split_once(": ")).map_or("unknown", |(_, name)| name);
         let load = fs::read_to_string("/proc/loadavg")?;
+        let (system, release) = (uname.sysname(), uname.release());
         Ok(Self {
-            kernel: format!(
-                "{} {}",
-                uname.sysname().to_string_lossy(),
-                uname.release().to_string_lossy()
-            ),
+            kernel: format!("{} {}", system.to_string_lossy(), release.to_string_lossy()),
             processor: model.to_owned(),
             cores: std::thread::available_parallelism()?.get(),
             load: load.split(' ').next().unwrap_or("unknown").to_owned(),
+            compiler: env!("SQUALL_BENCH_RUSTC"),
+            versions: versions(include_str!("../../Cargo.lock")),
         })
     }
+
+    /// The versions in one line.
+    pub(crate) fn version_line(&self) -> String {
+        self.versions
+            .iter()
+            .map(|(name, version)| format!("{name} {version}"))
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+}
+
+/// What the lock file says of the packages that matter.
+fn versions(lock: &str) -> Vec<(&'static str, String)> {
+    let version = |name: &&'static str| {
+        let (_, after) = lock.split_once(&format!("name = \"{name}\"\nversion = \""))?;
+        Some((*name, after.split('"').next()?.to_owned()))
+    };
+    PACKAGES.iter().filter_map(version).collect()
 }
 
 impl fmt::Display for Machine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kernel, processor, cores, load } = self;
-        writeln!(f, "{processor}, {cores} cores, {kernel}, load {load}")
+        let Self { kernel, processor, cores, load, compiler, .. } = self;
+        writeln!(f, "{processor}, {cores} cores, {kernel}, load {load}")?;
+        writeln!(f, "{compiler}; {}", self.version_line())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn versions_come_from_the_lock_file() {
+        let lock =
+            "[[package]]\nname = \"tokio\"\nversion = \"1.2.3\"\n[[package]]\nname = \"tokio-x\"\n";
+        assert_eq!(super::versions(lock), [("tokio", "1.2.3".to_owned())]);
+    }
+
+    #[test]
+    fn too_many_files_are_refused_with_a_remedy() {
+        let error = super::need_files(1 << 62).expect_err("nobody has so many");
+        assert_eq!(error.kind(), std::io::ErrorKind::Unsupported);
+        assert!(super::need_files(1).is_ok());
+    }
+
     #[test]
     fn cpu_time_grows_with_work_and_not_with_sleep() {
         let me = std::process::id();

@@ -1,17 +1,22 @@
-//! `cargo run --release -p squall-bench`: squall beside tokio and hyper, and all of them beside the floor.
+//! `cargo run --release -p squall-bench`: squall beside its peers, and all of them beside the floor.
 //!
 //! This file is the story: read the options, check that every contender says the same bytes, then
-//! time them in turn and print ratios. It knows nothing of sockets or HTTP. Read next: `plan.rs`
-//! (who is timed when), `load.rs` (the visitors) and `contenders/floor.rs` (the least a server can do).
+//! time them in turn and report ratios. It knows nothing of sockets or HTTP. Read next: `contest.rs`
+//! (who is timed when), `rows/mod.rs` (what is asked), `load/mod.rs` (the visitors) and
+//! `contenders/floor.rs` (the least a server can do).
 #![allow(clippy::disallowed_methods, reason = "a bench measures with the clocks that squall hides")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a bench is a command-line program")]
 
 mod contenders;
+mod contest;
+mod goals;
 mod load;
 mod machine;
+mod metric;
 mod options;
-mod plan;
 mod report;
+mod rows;
+mod self_test;
 mod server;
 mod stats;
 mod wire;
@@ -20,6 +25,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 
+use crate::contenders::pages;
 use crate::options::{Command, Options};
 
 fn main() -> ExitCode {
@@ -30,14 +36,25 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let outcome = match command {
+    let outcome = machine::raise_file_limit().and_then(|()| match command {
         Command::Help => {
             println!("{}", options::HELP);
             Ok(())
         }
+        Command::List(options) => {
+            print!("{}", list(&options));
+            Ok(())
+        }
         Command::Serve { contender, port, core } => serve(contender, port, core),
-        Command::Compare(options) => compare(&options),
-    };
+        Command::Work(work) => {
+            machine::die_with_parent()?;
+            work.core.map_or(Ok(()), machine::pin_to)?;
+            println!("{}", rows::worker::work(&work)?);
+            Ok(())
+        }
+        Command::SelfTest { stall } => without_litter(|| self_test::run(stall)),
+        Command::Compare(options) => without_litter(|| compare(&options)),
+    });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -50,28 +67,79 @@ fn main() -> ExitCode {
 /// The child's side: become one contender and serve until killed.
 fn serve(contender: &contenders::Contender, port: u16, core: Option<usize>) -> io::Result<()> {
     machine::die_with_parent()?;
-    if let Some(core) = core {
-        machine::pin_to(core)?;
-    }
+    core.map_or(Ok(()), machine::pin_to)?;
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     (contender.serve)(address, &|bound| println!("{}{bound}", server::LISTENING))
 }
 
-/// The parent's side: compare bytes first, times second, and print what came out.
+/// Runs it, then takes away the files that servers were given.
+fn without_litter(work: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    let directory = pages::directory()?;
+    let outcome = work();
+    std::fs::remove_dir_all(directory)?;
+    outcome
+}
+
+/// The parent's side: compare bytes first, times second, and report what came out.
 fn compare(options: &Options) -> io::Result<()> {
     let machine = machine::Machine::describe()?;
-    print!("{machine}");
-    if cfg!(debug_assertions) {
-        eprintln!("warning: built without --release; these numbers mean nothing");
-    }
     let cores = machine::Cores::choose()?;
-    machine::pin_to(cores.generator)?;
-    wire::check_all(&options.contenders, cores)?;
-    let results = plan::run(options, cores)?;
-    print!("{}", report::tables(&results));
-    if let Some(path) = &options.json {
-        std::fs::write(path, report::json(&results, &machine))?;
-        println!("raw numbers: {}", path.display());
+    print!("{machine}");
+    for warning in warnings(&machine, cores) {
+        eprintln!("warning: {warning}");
     }
-    Ok(())
+    for (contender, remedy) in contenders::absent() {
+        println!("absent: {} ({}); to install it: {remedy}", contender.name, contender.about);
+    }
+    machine::pin_to(cores.generator)?;
+    let rows: Vec<_> = rows::all().into_iter().filter(|row| options.wants(&row.name)).collect();
+    if rows.is_empty() {
+        return Err(io::Error::other("no row has a name like that; see --list"));
+    }
+    if rows.iter().any(|row| row.serves_pages) {
+        let contenders = contenders::present();
+        wire::check_all(&contenders, cores)?;
+        print!("{}", report::text::same_bytes(&contenders));
+    }
+    let mut tables = Vec::new();
+    let mut failures = Vec::new();
+    for row in &rows {
+        match contest::run(row, options, cores) {
+            Ok(table) => {
+                print!("{}", report::text::table(&table));
+                tables.push(table);
+            }
+            Err(error) => failures.push(format!("{}: {error}", row.name)),
+        }
+    }
+    print!("{}", report::text::FOOTNOTE);
+    report::write(options, &machine, &tables)?;
+    if failures.is_empty() { Ok(()) } else { Err(io::Error::other(failures.join("\n"))) }
+}
+
+/// What makes all numbers doubtful at once.
+fn warnings(machine: &machine::Machine, cores: machine::Cores) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if cfg!(debug_assertions) {
+        warnings.push("built without --release; these numbers mean nothing".to_owned());
+    }
+    if cores.server == cores.generator {
+        warnings.push("only one core; server and load generator share it".to_owned());
+    }
+    if machine.load.parse().is_ok_and(|load: f64| load > 0.5 * machine.cores as f64) {
+        warnings.push(format!("others are using this machine: the load is {}", machine.load));
+    }
+    warnings
+}
+
+/// The names of everything.
+fn list(options: &Options) -> String {
+    let rows = rows::all().into_iter().filter(|row| options.wants(&row.name));
+    let rows = rows.map(|row| {
+        format!("{:<20} {}\n{:<22} {}\n", row.name, row.title, "", row.contenders.join(" "))
+    });
+    let contenders = contenders::ALL.iter().map(|c| format!("{:<20} {}\n", c.name, c.about));
+    let absent = contenders::absent().iter();
+    let absent = absent.map(|(c, remedy)| format!("absent: {}; to install it: {remedy}\n", c.name));
+    rows.chain(contenders).chain(absent).collect()
 }

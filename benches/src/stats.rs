@@ -1,28 +1,56 @@
-//! The little statistics a comparison needs: percentiles of latencies, and a median with its spread.
+//! The little statistics a comparison needs: a median with its spread, and percentiles of latencies.
 //!
 //! Pure arithmetic. It knows nothing of what is measured.
 
 use std::fmt;
 use std::time::Duration;
 
-/// Every latency of one run; no sample is thrown away or rounded into a bucket.
-#[derive(Clone, Debug, Default)]
+use hdrhistogram::Histogram;
+
+/// Longer than this nobody waits; what is longer counts as this.
+const LONGEST: u64 = 600_000_000_000;
+
+/// The percentiles that are reported, and the names of their metrics.
+pub(crate) const PERCENTILES: &[(f64, &str)] = &[
+    (50.0, "p50_us"),
+    (75.0, "p75_us"),
+    (90.0, "p90_us"),
+    (95.0, "p95_us"),
+    (99.0, "p99_us"),
+    (99.5, "p99.5_us"),
+    (99.9, "p99.9_us"),
+    (99.95, "p99.95_us"),
+    (99.99, "p99.99_us"),
+    (100.0, "max_us"),
+];
+
+/// Every latency of one run, to three digits: from nanoseconds to minutes in bounded memory.
+#[derive(Clone, Debug)]
 pub(crate) struct Latencies {
-    nanos: Vec<u64>,
+    histogram: Histogram<u64>,
 }
 
 impl Latencies {
+    pub(crate) fn new() -> Self {
+        let histogram = Histogram::new_with_bounds(1, LONGEST, 3).expect("sensible bounds");
+        Self { histogram }
+    }
+
     pub(crate) fn record(&mut self, latency: Duration) {
-        self.nanos.push(u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX));
+        self.histogram.saturating_record(u64::try_from(latency.as_nanos()).unwrap_or(LONGEST));
     }
 
     /// The value that `percent` of all samples do not exceed; 100 asks for the largest.
-    pub(crate) fn percentile(&mut self, percent: f64) -> Duration {
-        let rank = (self.nanos.len() as f64 * percent / 100.0).ceil() as usize;
-        let Some(index) = rank.min(self.nanos.len()).checked_sub(1) else {
-            return Duration::ZERO;
+    pub(crate) fn percentile(&self, percent: f64) -> Duration {
+        Duration::from_nanos(self.histogram.value_at_quantile(percent / 100.0))
+    }
+
+    /// All percentiles, as metrics in microseconds.
+    pub(crate) fn metrics(&self) -> impl Iterator<Item = (String, f64)> + '_ {
+        let metric = |&(percent, name): &(f64, &str)| {
+            (name.to_owned(), self.percentile(percent).as_secs_f64() * 1e6)
         };
-        Duration::from_nanos(*self.nanos.select_nth_unstable(index).1)
+        PERCENTILES.iter().map(metric)
     }
 }
 
@@ -35,16 +63,13 @@ pub(crate) struct Spread {
 }
 
 impl Spread {
-    /// Of at least one value.
-    pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Self {
-        let mut sorted: Vec<f64> = values.into_iter().collect();
+    /// Of at least one number; nothing for none.
+    pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
+        let mut sorted: Vec<f64> = values.into_iter().filter(|value| value.is_finite()).collect();
         sorted.sort_by(f64::total_cmp);
+        let (&min, &max) = (sorted.first()?, sorted.last()?);
         let (low, high) = ((sorted.len() - 1) / 2, sorted.len() / 2);
-        Self {
-            median: f64::midpoint(sorted[low], sorted[high]),
-            min: sorted[0],
-            max: sorted[sorted.len() - 1],
-        }
+        Some(Self { median: f64::midpoint(sorted[low], sorted[high]), min, max })
     }
 }
 
@@ -60,19 +85,33 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn percentiles() {
-        let mut latencies = Latencies::default();
+    fn percentiles_are_exact_to_three_digits() {
+        let mut latencies = Latencies::new();
         assert_eq!(latencies.percentile(50.0), Duration::ZERO);
-        (1..=100).rev().for_each(|nanos| latencies.record(Duration::from_nanos(nanos)));
-        for (percent, nanos) in [(0.1, 1), (50.0, 50), (99.0, 99), (100.0, 100)] {
-            assert_eq!(latencies.percentile(percent), Duration::from_nanos(nanos), "{percent}");
+        (1..=1000).rev().for_each(|micros| latencies.record(Duration::from_micros(micros)));
+        for (percent, micros) in [(0.1, 1), (50.0, 500), (99.0, 990), (99.9, 999), (100.0, 1000)] {
+            let found = latencies.percentile(percent).as_secs_f64() * 1e6;
+            assert!((found / f64::from(micros) - 1.0).abs() < 0.002, "{percent}: {found}");
         }
+        assert_eq!(latencies.metrics().count(), super::PERCENTILES.len());
+    }
+
+    #[test]
+    fn an_endless_latency_is_kept_as_the_longest() {
+        let mut latencies = Latencies::new();
+        latencies.record(Duration::from_secs(1 << 40));
+        assert!(latencies.percentile(100.0) >= Duration::from_secs(599));
     }
 
     #[test]
     fn spreads() {
-        assert_eq!(Spread::of([3.0, 1.0, 2.0]), Spread { median: 2.0, min: 1.0, max: 3.0 });
-        assert_eq!(Spread::of([4.0, 1.0]), Spread { median: 2.5, min: 1.0, max: 4.0 });
-        assert_eq!(Spread::of([1.0]).to_string(), "1.00 (1.00..1.00)");
+        let spread = |values: &[f64]| Spread::of(values.iter().copied());
+        assert_eq!(spread(&[3.0, 1.0, 2.0]), Some(Spread { median: 2.0, min: 1.0, max: 3.0 }));
+        assert_eq!(spread(&[4.0, 1.0]), Some(Spread { median: 2.5, min: 1.0, max: 4.0 }));
+        assert_eq!(spread(&[]), None);
+        assert_eq!(
+            spread(&[f64::NAN, 1.0]).map(|s| s.to_string()),
+            Some("1.00 (1.00..1.00)".into())
+        );
     }
 }

@@ -13,10 +13,18 @@ use memchr::memmem::Finder;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec};
 
-use super::{Announce, PLAINTEXT, SERVER};
+use super::Announce;
+use super::pages::{FILE, HELLO, JSON, SERVER, TEMPLATE, page};
 
 const LISTENER: u64 = u64::MAX;
 const CLOCK: u64 = u64::MAX - 1;
+
+/// A connection, and what it still has to be sent of which answer: only the large one is ever cut.
+struct Connection {
+    stream: TcpStream,
+    sent: usize,
+    watched: bool,
+}
 
 pub(super) fn serve(address: SocketAddr, announce: Announce<'_>) -> io::Result<()> {
     let listener = TcpListener::bind(address)?;
@@ -28,7 +36,7 @@ pub(super) fn serve(address: SocketAddr, announce: Announce<'_>) -> io::Result<(
     announce(listener.local_addr()?);
 
     let mut answers = Answers::now();
-    let mut connections: Vec<Option<TcpStream>> = Vec::new(); // by file descriptor
+    let mut connections: Vec<Option<Connection>> = Vec::new(); // by file descriptor
     let mut buffer = vec![0; 64 * 1024];
     let mut events = [Event { flags: EventFlags::empty(), data: EventData::new_u64(0) }; 1024];
     loop {
@@ -38,13 +46,18 @@ pub(super) fn serve(address: SocketAddr, announce: Announce<'_>) -> io::Result<(
                 LISTENER => accept(&listener, &epoll, &mut connections)?,
                 CLOCK => {
                     rustix::io::read(&clock, &mut [0; 8])?;
-                    answers = Answers::now();
+                    answers.refresh();
                 }
                 fd => {
-                    let connection = &mut connections[fd as usize];
-                    let Some(stream) = connection else { continue };
-                    if !answer(stream, &mut buffer, &answers) {
-                        *connection = None;
+                    let slot = &mut connections[fd as usize];
+                    let Some(connection) = slot else { continue };
+                    let alive = if connection.sent > 0 {
+                        send_file(connection, &epoll, &answers.file)
+                    } else {
+                        answer(connection, &epoll, &mut buffer, &answers)
+                    };
+                    if !alive {
+                        *slot = None;
                     }
                 }
             }
@@ -53,25 +66,61 @@ pub(super) fn serve(address: SocketAddr, announce: Announce<'_>) -> io::Result<(
 }
 
 /// One read, one write. False when the connection is over.
-fn answer(stream: &mut TcpStream, buffer: &mut [u8], answers: &Answers) -> bool {
-    match stream.read(buffer) {
+fn answer(
+    connection: &mut Connection,
+    epoll: &OwnedFd,
+    buffer: &mut [u8],
+    answers: &Answers,
+) -> bool {
+    match connection.stream.read(buffer) {
         Ok(0) => false,
         Ok(length) => {
-            let blank_lines = answers.blank_line.find_iter(&buffer[..length]).count();
-            let many =
-                if buffer.starts_with(b"GET /j") { &answers.json } else { &answers.plaintext };
+            let request = &buffer[..length];
+            let many = match request.get(5) {
+                Some(b'j') => &answers.json,
+                Some(b't') => &answers.template,
+                Some(b's') => return send_file(connection, epoll, &answers.file),
+                _ if request.ends_with(b"close\r\n\r\n") => {
+                    let _ = connection.stream.write_all(&answers.last); // it is over anyway
+                    return false;
+                }
+                _ => &answers.hello,
+            };
+            let blank_lines = answers.blank_line.find_iter(request).count();
             let one = many.len() / Answers::MANY;
-            stream.write_all(&many[..one * blank_lines.min(Answers::MANY)]).is_ok()
+            connection.stream.write_all(&many[..one * blank_lines.min(Answers::MANY)]).is_ok()
         }
         Err(error) => error.kind() == ErrorKind::WouldBlock,
     }
+}
+
+/// Sends what fits; the rest when the kernel says that there is room.
+fn send_file(connection: &mut Connection, epoll: &OwnedFd, file: &[u8]) -> bool {
+    while connection.sent < file.len() {
+        match connection.stream.write(&file[connection.sent..]) {
+            Ok(length) => connection.sent += length,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                if !std::mem::replace(&mut connection.watched, true) {
+                    let fd = connection.stream.as_raw_fd() as u64;
+                    let flags =
+                        EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
+                    return epoll::modify(epoll, &connection.stream, EventData::new_u64(fd), flags)
+                        .is_ok();
+                }
+                return true;
+            }
+            Err(_) => return false,
+        }
+    }
+    connection.sent = 0;
+    true
 }
 
 /// Edge-triggered, so that a connection is registered once and never touched again.
 fn accept(
     listener: &TcpListener,
     epoll: &OwnedFd,
-    connections: &mut Vec<Option<TcpStream>>,
+    connections: &mut Vec<Option<Connection>>,
 ) -> io::Result<()> {
     while let Ok((stream, _)) = listener.accept() {
         stream.set_nonblocking(true)?;
@@ -80,15 +129,19 @@ fn accept(
         let flags = EventFlags::IN | EventFlags::RDHUP | EventFlags::ET;
         epoll::add(epoll, &stream, EventData::new_u64(fd as u64), flags)?;
         connections.resize_with(connections.len().max(fd + 1), || None);
-        connections[fd] = Some(stream);
+        connections[fd] = Some(Connection { stream, sent: 0, watched: false });
     }
     Ok(())
 }
 
 /// The constants: each answer many times over, so that pipelined requests cost one write.
 struct Answers {
-    plaintext: Vec<u8>,
+    hello: Vec<u8>,
     json: Vec<u8>,
+    template: Vec<u8>,
+    file: Vec<u8>,
+    /// The answer after which the connection is closed.
+    last: Vec<u8>,
     blank_line: Finder<'static>,
 }
 
@@ -97,21 +150,40 @@ impl Answers {
 
     fn now() -> Self {
         Self {
-            plaintext: many("text/plain", PLAINTEXT.as_bytes()),
-            json: many("application/json", &super::json()),
+            hello: one(HELLO, "").repeat(Self::MANY),
+            json: one(JSON, "").repeat(Self::MANY),
+            template: one(TEMPLATE, "").repeat(Self::MANY),
+            file: one(FILE, ""),
+            last: one(HELLO, "Connection: close\r\n"),
             blank_line: Finder::new(b"\r\n\r\n"),
         }
     }
+
+    /// A new date everywhere, in place: nothing else may cost a server that is being timed.
+    fn refresh(&mut self) {
+        let date = httpdate::fmt_http_date(SystemTime::now());
+        let label = b"\r\nDate: ";
+        for answers in [&mut self.hello, &mut self.json, &mut self.template, &mut self.last] {
+            let copies: Vec<usize> = memchr::memmem::find_iter(answers, label).collect();
+            for at in copies {
+                let from = at + label.len();
+                answers[from..from + date.len()].copy_from_slice(date.as_bytes());
+            }
+        }
+        let from = memchr::memmem::find(&self.file[..256], label).expect("a Date") + label.len();
+        self.file[from..from + date.len()].copy_from_slice(date.as_bytes());
+    }
 }
 
-fn many(content_type: &str, body: &[u8]) -> Vec<u8> {
+fn one(path: &str, connection: &str) -> Vec<u8> {
+    let (content_type, body) = page(path).expect("a path of ours");
     let date = httpdate::fmt_http_date(SystemTime::now());
     let head = format!(
         "HTTP/1.1 200 OK\r\nServer: {SERVER}\r\nDate: {date}\r\n\
-         Content-Type: {content_type}\r\nContent-Length: {}\r\n\r\n",
+         Content-Type: {content_type}\r\n{connection}Content-Length: {}\r\n\r\n",
         body.len()
     );
-    [head.as_bytes(), body].concat().repeat(Answers::MANY)
+    [head.as_bytes(), &body].concat()
 }
 
 /// A timer to keep `Date` true; the loop itself never looks at a clock.

@@ -1,7 +1,8 @@
-//! hyper on tokio's `current_thread` runtime: the HTTP server that most of Rust stands on.
+//! hyper on tokio, one thread: the HTTP server that most of Rust stands on.
 //!
-//! The opponent named in squall's goals. `pipeline_flush` is on, since it is hyper's own answer to
-//! pipelining; everything else is hyper as it comes. It writes `Date` by itself.
+//! The opponent named in squall's goals, on the `current_thread` runtime and on `LocalRuntime`.
+//! `pipeline_flush` is on, since it is hyper's own answer to pipelining; everything else is hyper
+//! as it comes. It writes `Date` by itself.
 
 use std::convert::Infallible;
 use std::io;
@@ -12,38 +13,53 @@ use ::hyper::header::{CONTENT_TYPE, HeaderValue, SERVER as SERVER_HEADER};
 use ::hyper::server::conn::http1;
 use ::hyper::service::service_fn;
 use ::hyper::{Request, Response, StatusCode};
-use ::tokio::net::TcpListener;
+use ::tokio::net::{TcpListener, TcpStream};
+use ::tokio::runtime::{Builder, LocalOptions};
 use http_body_util::Full;
 use hyper_util::rt::TokioIo;
 
-use super::{Announce, PLAINTEXT, SERVER};
+use super::Announce;
+use super::pages::{SERVER, page};
 
 pub(super) fn serve(address: SocketAddr, announce: Announce<'_>) -> io::Result<()> {
-    let runtime = ::tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let listener = TcpListener::bind(address).await?;
-        announce(listener.local_addr()?);
-        loop {
-            let (stream, _) = listener.accept().await?;
-            stream.set_nodelay(true)?;
-            let connection = http1::Builder::new()
-                .pipeline_flush(true)
-                .serve_connection(TokioIo::new(stream), service_fn(handle));
-            ::tokio::spawn(connection);
-        }
-    })
+    let spawn = |stream| drop(::tokio::spawn(connection(stream)));
+    Builder::new_current_thread().enable_all().build()?.block_on(accept(address, announce, spawn))
 }
 
-async fn handle(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-    let (status, content_type, body) = match request.uri().path() {
-        "/plaintext" => (StatusCode::OK, "text/plain", Bytes::from_static(PLAINTEXT.as_bytes())),
-        "/json" => (StatusCode::OK, "application/json", Bytes::from(super::json())),
-        _ => (StatusCode::NOT_FOUND, "text/plain", Bytes::new()),
+pub(super) fn serve_local(address: SocketAddr, announce: Announce<'_>) -> io::Result<()> {
+    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
+    let spawn = |stream| drop(::tokio::task::spawn_local(connection(stream)));
+    runtime.block_on(accept(address, announce, spawn))
+}
+
+async fn accept(at: SocketAddr, announce: Announce<'_>, spawn: fn(TcpStream)) -> io::Result<()> {
+    let listener = TcpListener::bind(at).await?;
+    announce(listener.local_addr()?);
+    loop {
+        spawn(listener.accept().await?.0);
+    }
+}
+
+async fn connection(stream: TcpStream) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    stream.set_nodelay(true)?;
+    let mut server = http1::Builder::new();
+    Ok(server
+        .pipeline_flush(true)
+        .serve_connection(TokioIo::new(stream), service_fn(handle))
+        .await?)
+}
+
+pub(super) async fn handle(req: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let Some((content_type, body)) = page(req.uri().path()) else {
+        let nothing = Response::builder().status(StatusCode::NOT_FOUND).body(Full::default());
+        return Ok(nothing.expect("a status is valid"));
+    };
+    let body = match body {
+        std::borrow::Cow::Borrowed(body) => Bytes::from_static(body),
+        std::borrow::Cow::Owned(body) => Bytes::from(body),
     };
     let mut response = Response::new(Full::new(body));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(SERVER_HEADER, HeaderValue::from_static(SERVER));
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response.headers_mut().insert(SERVER_HEADER, HeaderValue::from_static(SERVER));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     Ok(response)
 }

@@ -2,7 +2,7 @@
 //!
 //! Owns the shape of a parsed query. `parse.rs` reads one, `matches.rs` asks it of a document,
 //! `pattern.rs` holds the regular expressions, `types.rs` the type names. Knows nothing of
-//! collections or indexes; those look at the shape to find a shortcut (`plan.rs`).
+//! collections or indexes; those look at the shape to find a shortcut (`mongo/embedded/plan.rs`).
 
 mod matches;
 mod parse;

@@ -1,0 +1,142 @@
+//! Rows without a server of HTTP: a module takes one measurement in a process of its own.
+//!
+//! `squall-bench work MODULE CONTENDER OPERATION` is that process; it prints its numbers as a JSON
+//! list of names and values, in their order. To add a module, give it a line in [`MODULES`].
+
+use std::io;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::contest::{Conditions, Row};
+use crate::machine;
+use crate::metric::Metrics;
+use crate::options::Work;
+
+/// Contender, operation, seconds; named numbers.
+type Run = fn(&str, &str, f64) -> io::Result<Vec<(&'static str, f64)>>;
+
+/// One subject: its contenders, its operations, and how a measurement is taken.
+#[derive(Debug)]
+pub(crate) struct Module {
+    pub(crate) name: &'static str,
+    pub(crate) contenders: &'static [&'static str],
+    pub(crate) operations: &'static [&'static str],
+    /// Measures one operation of one contender; the first number is the headline. An error of
+    /// the kind `Unsupported` says that this contender has no such operation.
+    pub(crate) run: Run,
+    pub(crate) bases: &'static [&'static str],
+    /// Whether it stays on the server's core; otherwise it has all of them.
+    pub(crate) pinned: bool,
+    /// How long a measurement takes, as a multiple of `--seconds`.
+    pub(crate) weight: f64,
+}
+
+/// Every module, one line each.
+pub(crate) const MODULES: &[Module] = &[];
+
+/// The name that stands for all numbers when there are none.
+const ABSENT: &str = "absent";
+
+pub(super) fn rows() -> Vec<Row> {
+    MODULES
+        .iter()
+        .flat_map(|module| module.operations.iter().map(move |op| row(module, op)))
+        .collect()
+}
+
+fn row(module: &'static Module, operation: &'static str) -> Row {
+    Row {
+        name: format!("{}/{operation}", module.name),
+        title: format!("{}: {}", module.name, operation.replace(['_', '-'], " ")),
+        contenders: module.contenders.to_vec(),
+        bases: module.bases,
+        columns: &[],
+        weight: module.weight,
+        rounds_max: usize::MAX,
+        serves_pages: false,
+        measure: Box::new(move |contender, conditions| {
+            measure(module, contender, operation, conditions)
+        }),
+    }
+}
+
+/// The parent's side: one child, one list.
+fn measure(
+    module: &Module,
+    contender: &str,
+    operation: &str,
+    conditions: Conditions,
+) -> io::Result<Metrics> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["work", module.name, contender, operation]);
+    command.args(["--seconds", &conditions.seconds.to_string()]);
+    let cores = conditions.cores;
+    if module.pinned {
+        command.args(["--core", &cores.server.to_string()]);
+    }
+    machine::unpin(cores)?; // or the child would inherit the generator's core
+    let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output();
+    machine::pin_to(cores.generator)?;
+    let output = output?;
+    if !output.status.success() {
+        return Err(io::Error::other(format!("the worker ended with {}", output.status)));
+    }
+    parse(&output.stdout)
+}
+
+/// The numbers in their order, or why there are none.
+fn parse(output: &[u8]) -> io::Result<Metrics> {
+    let pairs: Vec<(String, Value)> = serde_json::from_slice(output).map_err(|error| {
+        io::Error::other(format!("{error} in {:?}", String::from_utf8_lossy(output)))
+    })?;
+    let number = |(name, value): (String, Value)| match value.as_f64() {
+        Some(number) => Ok((name, number)),
+        None if name == ABSENT => {
+            let why = value.as_str().unwrap_or("no reason given").to_owned();
+            Err(io::Error::new(io::ErrorKind::Unsupported, why))
+        }
+        None => Err(io::Error::other(format!("{name} is {value}"))),
+    };
+    pairs.into_iter().map(number).collect()
+}
+
+/// The child's side: what to print.
+pub(crate) fn work(work: &Work) -> io::Result<String> {
+    let module = MODULES.iter().find(|module| module.name == work.module);
+    let module = module.ok_or_else(|| io::Error::other(format!("no module {}", work.module)))?;
+    answer((module.run)(&work.contender, &work.operation, work.seconds))
+}
+
+fn answer(outcome: io::Result<Vec<(&'static str, f64)>>) -> io::Result<String> {
+    match outcome {
+        Ok(metrics) => Ok(json!(metrics).to_string()),
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+            Ok(json!([(ABSENT, error.to_string())]).to_string())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{answer, parse};
+    use std::io;
+
+    #[test]
+    fn numbers_travel_in_their_order_and_absence_with_its_reason() {
+        let text = answer(Ok(vec![("yield_ns", 14.5), ("cpu_us", 2.0)])).expect("JSON");
+        let metrics = parse(text.as_bytes()).expect("numbers");
+        assert_eq!(metrics, [("yield_ns".to_owned(), 14.5), ("cpu_us".to_owned(), 2.0)]);
+
+        let absent = io::Error::new(io::ErrorKind::Unsupported, "no database");
+        let text = answer(Err(absent)).expect("JSON");
+        let error = parse(text.as_bytes()).expect_err("no numbers");
+        assert_eq!(
+            (error.kind(), &*error.to_string()),
+            (io::ErrorKind::Unsupported, "no database")
+        );
+        assert!(answer(Err(io::Error::other("broken"))).is_err());
+        assert!(parse(b"not JSON").is_err() && parse(br#"[["x", "y"]]"#).is_err());
+    }
+}
