@@ -225,16 +225,13 @@ impl Collection {
         for (at, document) in documents.iter().take(limits.batch_count).enumerate() {
             let before = out.len();
             let document = document.borrow();
-            let id = match document.get("_id") {
-                Some(id) => {
-                    encode::append(out, document).map_err(Error::Encode)?;
-                    id.clone()
-                }
-                None => {
-                    let id = self.database.client().object_id()?;
-                    encode::append_with_id(out, id, document).map_err(Error::Encode)?;
-                    Bson::ObjectId(id)
-                }
+            let id = if let Some(id) = document.get("_id") {
+                encode::append(out, document).map_err(Error::Encode)?;
+                id.clone()
+            } else {
+                let id = self.database.client().object_id()?;
+                encode::append_with_id(out, id, document).map_err(Error::Encode)?;
+                Bson::ObjectId(id)
             };
             let bytes = out.len() - before;
             if bytes > limits.document_bytes {

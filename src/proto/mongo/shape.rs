@@ -112,7 +112,16 @@ fn owned_value(value: RawBsonRef<'_>) -> Result<Bson, bson::error::Error> {
             let values = array.into_iter().map(|value| owned_value(value?));
             values.collect::<Result<_, _>>().map(Bson::Array)
         }
-        flat => Bson::try_from(flat),
+        // What most fields are, without the library's detour over a value of its own.
+        RawBsonRef::String(text) => Ok(Bson::String(text.to_owned())),
+        RawBsonRef::Int32(value) => Ok(Bson::Int32(value)),
+        RawBsonRef::Int64(value) => Ok(Bson::Int64(value)),
+        RawBsonRef::Double(value) => Ok(Bson::Double(value)),
+        RawBsonRef::Boolean(value) => Ok(Bson::Boolean(value)),
+        RawBsonRef::ObjectId(id) => Ok(Bson::ObjectId(id)),
+        RawBsonRef::DateTime(time) => Ok(Bson::DateTime(time)),
+        RawBsonRef::Null => Ok(Bson::Null),
+        rare => Bson::try_from(rare),
     }
 }
 
