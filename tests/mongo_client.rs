@@ -12,6 +12,7 @@ mod support;
 mod mongo_client {
     mod basics;
     mod cancel;
+    mod cursors;
     mod edges;
     mod fake;
     mod faults;

@@ -13,6 +13,7 @@ mod goals;
 mod load;
 mod machine;
 mod metric;
+mod mongo;
 mod options;
 mod report;
 mod rows;

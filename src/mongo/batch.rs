@@ -27,7 +27,8 @@ impl Batch {
         let document = inner(body, &cursor)?;
         let id = document.get_i64("id").map_err(|_| Error::Reply("cursor.id"))?;
         let namespace = document.get_str("ns").map_err(|_| Error::Reply("cursor.ns"))?;
-        let collection = namespace.split_once('.').map_or("", |(_, name)| name).to_owned();
+        let collection = namespace.split_once('.').filter(|_| id != 0); // nobody asks for more
+        let collection = collection.map_or("", |(_, name)| name).to_owned();
         let batch = element(document, "firstBatch").or_else(|| element(document, "nextBatch"));
         let batch = batch.ok_or(Error::Reply("cursor.firstBatch"))?;
         let start = cursor.start + batch.start;

@@ -15,6 +15,7 @@ use super::event::{Event, is_secret};
 use crate::ioloop::IoLoop;
 use crate::proto::mongo::concern::{ReadMode, ReadPreference};
 use crate::proto::mongo::connection::Reply;
+use crate::proto::mongo::encode;
 use crate::proto::mongo::error::CommandError;
 use crate::proto::mongo::hello::ServerKind;
 use crate::proto::mongo::topology::Fault;
@@ -93,7 +94,9 @@ pub(super) fn append_read_preference(
 
 /// A document as bytes; the error names the key, never a value (SEC41).
 pub(super) fn raw(document: &bson::Document) -> Result<RawDocumentBuf, Error> {
-    RawDocumentBuf::try_from(document).map_err(Error::Encode)
+    let mut bytes = Vec::with_capacity(128); // one allocation for most filters and updates
+    encode::append(&mut bytes, document).map_err(Error::Encode)?;
+    RawDocumentBuf::from_bytes(bytes).map_err(Error::Encode)
 }
 
 impl Engine {

@@ -114,7 +114,7 @@ fn haz34_documents_that_cannot_be_sent() {
         assert!(matches!(error, Error::Encode(_)), "{error:?}");
         let error = items.insert_one(doc! { "text": "x".repeat(1000) }).await.unwrap_err();
         let Error::TooLarge { bytes: 1033, max: 1000 } = error else { panic!("{error:?}") };
-        assert!(matches!(items.insert_many([]).await, Err(Error::Argument(_))));
+        assert!(matches!(items.insert_many([] as [Document; 0]).await, Err(Error::Argument(_))));
         assert!(matches!(items.create_index(doc! {}).await, Err(Error::Argument(_))));
         assert_eq!(fake.commands(), [""; 0]);
         assert!(items.insert_one(doc! { "a\u{1}": "\0" }).await.unwrap().acknowledged);

@@ -3,8 +3,9 @@
 //! Owns no driver: `pub fn mongo_*(data: &[u8])` panics when its invariant is broken, and nothing
 //! else is promised. `seeds` are good places to begin.
 
-use bson::{RawDocument, rawdoc};
+use bson::{Document, RawDocument, rawdoc};
 use squall::proto::mongo::connection::{Connection, Event, Greeting, Send};
+use squall::proto::mongo::encode;
 use squall::proto::mongo::scram::{Client, ClientFirst, Mechanism, Server};
 use squall::proto::mongo::shape;
 use squall::proto::mongo::uri::Uri;
@@ -53,6 +54,17 @@ pub(crate) fn mongo_shape(data: &[u8]) {
     if let Ok(decoded) = shape::decode(document) {
         let encoded = decoded.to_vec().expect("it was decoded");
         shape::check(&encoded).expect("encoded by the library");
+        let mut ours = Vec::new();
+        encode::append(&mut ours, &decoded).expect("the library could");
+        assert_eq!(ours, encoded);
+    }
+    // Decoding is the library's, in fewer copies: the same documents, the same refusals. NaN is
+    // not itself, so bytes are compared.
+    let bytes = |document: Document| document.to_vec().expect("it was decoded");
+    let (ours, theirs) = (shape::decode(document).ok(), Document::try_from(document).ok());
+    assert_eq!(ours.is_some(), theirs.is_some());
+    if let (Some(ours), Some(theirs)) = (ours, theirs) {
+        assert_eq!(bytes(ours), bytes(theirs));
     }
 }
 

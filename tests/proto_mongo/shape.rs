@@ -3,6 +3,7 @@
 use bson::oid::ObjectId;
 use bson::spec::BinarySubtype;
 use bson::{Binary, Bson, Document, JavaScriptCodeWithScope, RawDocument, Regex, Timestamp, doc};
+use squall::proto::mongo::encode;
 use squall::proto::mongo::shape::{DEPTH_MAX, Fault, check, decode};
 
 /// One of every kind of element.
@@ -45,6 +46,37 @@ fn sec40_every_element_is_understood() {
     check(&bytes).unwrap();
     let decoded = decode(RawDocument::from_bytes(&bytes).unwrap()).unwrap();
     assert_eq!(decoded, everything());
+}
+
+/// One pass writes what the library writes, byte for byte, nested and behind other bytes too.
+#[test]
+fn encoding_is_the_librarys_own() {
+    let mut document = everything();
+    let old = Binary { subtype: BinarySubtype::BinaryOld, bytes: vec![1, 2, 3] };
+    document.insert("old", Bson::Binary(old));
+    document.insert("", "empty key");
+    let many: Vec<Bson> = (0..120).map(|_| Bson::Document(document.clone())).collect();
+    document.insert("many", many);
+    let mut out = b"before".to_vec();
+    encode::append(&mut out, &document).unwrap();
+    assert_eq!(out, [b"before".to_vec(), document.to_vec().unwrap()].concat());
+
+    let id = ObjectId::from_bytes([9; 12]);
+    let mut with_id = doc! { "_id": id };
+    with_id.extend(document.clone());
+    let mut out = Vec::new();
+    encode::append_with_id(&mut out, id, &document).unwrap();
+    assert_eq!(out, with_id.to_vec().unwrap());
+    assert_eq!(decode(RawDocument::from_bytes(&out).unwrap()).unwrap(), with_id);
+}
+
+/// A key with NUL would end early: it is refused, however deep it lies.
+#[test]
+fn encoding_refuses_nul_in_a_key() {
+    for document in [doc! { "a\0b": 1 }, doc! { "a": [{ "b": { "c\0": 1 } }] }] {
+        assert!(encode::append(&mut Vec::new(), &document).is_err());
+        assert!(document.to_vec().is_err());
+    }
 }
 
 /// SEC40: no byte changed, and no byte cut off, makes the check panic; what it lets through, the

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::contest::{Conditions, Row};
 use crate::machine;
 use crate::metric::Metrics;
+use crate::mongo;
 use crate::options::Work;
 
 /// Contender, operation, seconds; named numbers.
@@ -33,7 +34,15 @@ pub(crate) struct Module {
 }
 
 /// Every module, one line each.
-pub(crate) const MODULES: &[Module] = &[];
+pub(crate) const MODULES: &[Module] = &[Module {
+    name: "mongo",
+    contenders: mongo::CONTENDERS,
+    operations: mongo::OPERATIONS,
+    run: mongo::run,
+    bases: &["floor", "mongodb", "mongodb-raw"],
+    pinned: true,
+    weight: 2.0,
+}];
 
 /// The name that stands for all numbers when there are none.
 const ABSENT: &str = "absent";

@@ -3,6 +3,8 @@
 //! Owns how documents become batches below the server's limits (M004), where ids come from, and
 //! how the errors of several batches become one. Read next: `mod.rs`.
 
+use std::borrow::Borrow;
+
 use bson::raw::cstr;
 use bson::{Bson, Document, RawBsonRef, RawDocumentBuf};
 
@@ -12,6 +14,7 @@ use crate::mongo::engine::Server;
 use crate::mongo::error::WriteFailure;
 use crate::mongo::operation::{Request, command_document, raw};
 use crate::proto::mongo::connection::Reply;
+use crate::proto::mongo::encode;
 use crate::proto::mongo::error::{WriteConcernError, WriteError};
 use crate::proto::mongo::shape::decode;
 
@@ -141,10 +144,11 @@ impl Collection {
     }
 
     /// Inserts documents in as few messages as the server's limits allow; stops at the first
-    /// error. Which ones were inserted before it is in [`WriteFailure::inserted_ids`].
+    /// error. Which ones were inserted before it is in [`WriteFailure::inserted_ids`]. They may be
+    /// the caller's own still, `&documents`: each is written once, into the message.
     pub async fn insert_many(
         &self,
-        documents: impl IntoIterator<Item = Document>,
+        documents: impl IntoIterator<Item = impl Borrow<Document>>,
     ) -> Result<InsertManyResult, Error> {
         self.insert_many_with(documents, InsertManyOptions::default()).await
     }
@@ -152,11 +156,11 @@ impl Collection {
     /// The same, with options.
     pub async fn insert_many_with(
         &self,
-        documents: impl IntoIterator<Item = Document>,
+        documents: impl IntoIterator<Item = impl Borrow<Document>>,
         options: InsertManyOptions,
     ) -> Result<InsertManyResult, Error> {
         self.checked_names()?;
-        let documents: Vec<Document> = documents.into_iter().collect();
+        let documents: Vec<_> = documents.into_iter().collect();
         if documents.is_empty() {
             return Err(Error::Argument("there is nothing to insert"));
         }
@@ -212,7 +216,7 @@ impl Collection {
     fn fill_batch(
         &self,
         out: &mut Vec<u8>,
-        documents: &[Document],
+        documents: &[impl Borrow<Document>],
         server: Server,
         ids: &mut Vec<Bson>,
     ) -> Result<(), Error> {
@@ -220,12 +224,14 @@ impl Collection {
         let start = out.len();
         for (at, document) in documents.iter().take(limits.batch_count).enumerate() {
             let before = out.len();
-            let id = match document.get("_id") {
-                Some(id) => {
-                    out.extend_from_slice(raw(document)?.as_bytes());
-                    id.clone()
-                }
-                None => self.append_with_id(out, document)?,
+            let document = document.borrow();
+            let id = if let Some(id) = document.get("_id") {
+                encode::append(out, document).map_err(Error::Encode)?;
+                id.clone()
+            } else {
+                let id = self.database.client().object_id()?;
+                encode::append_with_id(out, id, document).map_err(Error::Encode)?;
+                Bson::ObjectId(id)
             };
             let bytes = out.len() - before;
             if bytes > limits.document_bytes {
@@ -239,22 +245,6 @@ impl Collection {
             ids.push(id);
         }
         Ok(())
-    }
-
-    /// Appends the document with a new `_id` in front of its fields (M011).
-    fn append_with_id(&self, out: &mut Vec<u8>, document: &Document) -> Result<Bson, Error> {
-        let id = self.database.client().object_id()?;
-        let fields = raw(document)?;
-        let mut head = RawDocumentBuf::new();
-        head.append(cstr!("_id"), id);
-        // One document out of two: the length, the id, then the fields with their closing NUL.
-        let (id_only, fields) =
-            (&head.as_bytes()[4..head.as_bytes().len() - 1], &fields.as_bytes()[4..]);
-        let length = (4 + id_only.len() + fields.len()) as i32;
-        out.extend_from_slice(&length.to_le_bytes());
-        out.extend_from_slice(id_only);
-        out.extend_from_slice(fields);
-        Ok(Bson::ObjectId(id))
     }
 
     /// Changes the first document that matches.

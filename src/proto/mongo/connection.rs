@@ -138,10 +138,17 @@ impl Connection {
 
     /// Takes bytes from the peer; they are kept until they make a message.
     pub fn receive(&mut self, bytes: &[u8]) {
-        // The rest of a message is claimed in one step, but a length is only believed so far.
-        const CLAIM_BYTES_MAX: usize = 1 << 20;
+        if self.incoming.is_empty() {
+            self.claim(Header::parse(bytes, MESSAGE_BYTES_MAX)); // before there is much to move
+        }
         self.incoming.extend_from_slice(bytes);
-        if let Ok(Some(header)) = Header::parse(&self.incoming, MESSAGE_BYTES_MAX) {
+        self.claim(Header::parse(&self.incoming, MESSAGE_BYTES_MAX));
+    }
+
+    /// Makes room for the rest of a message in one step, but believes a length only so far.
+    fn claim(&mut self, header: Result<Option<Header>, WireError>) {
+        const CLAIM_BYTES_MAX: usize = 1 << 20;
+        if let Ok(Some(header)) = header {
             let missing = header.message_bytes.saturating_sub(self.incoming.len());
             self.incoming.reserve_exact(missing.min(CLAIM_BYTES_MAX));
         }

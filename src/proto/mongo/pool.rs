@@ -332,11 +332,14 @@ impl Pool {
             let waiter = self.waiters.pop_front().expect("looked just now");
             self.actions.push_back(Action::Grant(waiter.id, id));
         }
+        let filling = |pool: &Self| !pool.fill_held && pool.total() < pool.settings.size_min;
+        if self.waiters.is_empty() && !filling(self) {
+            return; // as after every operation, however many connections there are
+        }
         let connecting = |entry: &&Entry| entry.using == Use::Connecting;
         let current = |entry: &&Entry| entry.generation == self.generation;
         let mut useful = self.connections.values().filter(connecting).filter(current).count();
         let mut connecting = self.connections.values().filter(connecting).count();
-        let filling = |pool: &Self| !pool.fill_held && pool.total() < pool.settings.size_min;
         // Each one that is being made will serve somebody, unless a clear made it worthless.
         while connecting < self.settings.connecting_max
             && self.connections.len() < self.settings.size_max

@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use bson::{Document, RawDocument};
+use bson::{Bson, Document, RawBsonRef, RawDocument};
 
 use super::wire::read_i32;
 
@@ -91,7 +91,38 @@ pub fn check(document: &[u8]) -> Result<(), ShapeError> {
 /// The document is malformed or nested too deeply; whoever sent it is to blame.
 pub fn decode(document: &RawDocument) -> Result<Document, DecodeError> {
     check(document.as_bytes()).map_err(DecodeError::Shape)?;
-    Document::try_from(document).map_err(DecodeError::Value)
+    owned(document).map_err(DecodeError::Value)
+}
+
+/// The document with everything in it, each value copied once: `bson` itself would copy what is
+/// nested once more for every level.
+fn owned(document: &RawDocument) -> Result<Document, bson::error::Error> {
+    let mut fields = Document::new();
+    for field in document {
+        let (key, value) = field?;
+        fields.insert(key.as_str(), owned_value(value)?);
+    }
+    Ok(fields)
+}
+
+fn owned_value(value: RawBsonRef<'_>) -> Result<Bson, bson::error::Error> {
+    match value {
+        RawBsonRef::Document(document) => owned(document).map(Bson::Document),
+        RawBsonRef::Array(array) => {
+            let values = array.into_iter().map(|value| owned_value(value?));
+            values.collect::<Result<_, _>>().map(Bson::Array)
+        }
+        // What most fields are, without the library's detour over a value of its own.
+        RawBsonRef::String(text) => Ok(Bson::String(text.to_owned())),
+        RawBsonRef::Int32(value) => Ok(Bson::Int32(value)),
+        RawBsonRef::Int64(value) => Ok(Bson::Int64(value)),
+        RawBsonRef::Double(value) => Ok(Bson::Double(value)),
+        RawBsonRef::Boolean(value) => Ok(Bson::Boolean(value)),
+        RawBsonRef::ObjectId(id) => Ok(Bson::ObjectId(id)),
+        RawBsonRef::DateTime(time) => Ok(Bson::DateTime(time)),
+        RawBsonRef::Null => Ok(Bson::Null),
+        rare => Bson::try_from(rare),
+    }
 }
 
 /// A document that could not be decoded.

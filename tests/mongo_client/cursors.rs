@@ -1,0 +1,60 @@
+//! Cursors whose documents are borrowed: across batches, errors in the middle, the end.
+
+use bson::{Document, doc};
+use squall::mongo::Error;
+
+use super::fake::{Answer, Fake, cursor, everywhere};
+
+fn numbers(from: i32, to: i32) -> Vec<Document> {
+    (from..to).map(|n| doc! { "n": n }).collect()
+}
+
+/// M070: documents on both sides of a border, an empty batch between, and no kill at the end.
+#[test]
+fn m070_borrowed_documents_cross_batches() {
+    everywhere(|| async {
+        let fake = Fake::start(|seen| match (seen.name(), seen.command.get_i64("getMore")) {
+            ("find", _) => Answer::Say(cursor("firstBatch", 7, numbers(0, 3))),
+            (_, Ok(7)) => Answer::Say(cursor("nextBatch", 8, Vec::new())),
+            (_, Ok(8)) => Answer::Say(cursor("nextBatch", 0, numbers(3, 5))),
+            _ => Answer::Hang,
+        });
+        let client = fake.client("");
+        let mut found = client.database("db").collection("c").find(doc! {});
+        let mut seen = Vec::new();
+        while let Some(document) = found.next_raw().await.unwrap() {
+            seen.push(document.get_i32("n").unwrap());
+        }
+        assert_eq!(seen, [0, 1, 2, 3, 4]);
+        assert!(!found.alive() && found.next_raw().await.unwrap().is_none());
+        drop(found);
+        let asked = fake.seen();
+        // No batch size was given, and so the server is told none: it chooses.
+        let sizes = asked.iter().filter(|one| one.command.contains_key("batchSize"));
+        assert_eq!(sizes.count(), 0);
+        assert_eq!(fake.commands(), ["find", "getMore", "getMore"]);
+        client.close();
+    });
+}
+
+/// What was in hand before the error is read first; the error comes once, then nothing.
+#[test]
+fn m070_an_error_in_the_middle_of_a_cursor() {
+    everywhere(|| async {
+        let fake = Fake::start(|seen| match seen.name() {
+            "find" => Answer::Say(cursor("firstBatch", 7, numbers(0, 2))),
+            _ => Answer::Say(doc! { "ok": 0.0, "code": 43, "errmsg": "cursor id 7 not found" }),
+        });
+        let client = fake.client("");
+        let mut found = client.database("db").collection("c").find(doc! {});
+        for n in 0..2 {
+            assert_eq!(found.next_raw().await.unwrap().unwrap().get_i32("n").unwrap(), n);
+        }
+        let error = found.next_raw().await.unwrap_err();
+        assert!(matches!(&error, Error::Command(error) if error.code == 43));
+        assert!(found.next_raw().await.unwrap().is_none() && !found.alive());
+        drop(found);
+        assert_eq!(fake.commands(), ["find", "getMore"]);
+        client.close();
+    });
+}
