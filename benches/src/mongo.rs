@@ -58,6 +58,10 @@ pub(crate) fn run(
     match contender {
         "floor" => Floor::new(uri, operation, lanes)?.run(&meter)?,
         "squall" => squall_runs(operation, lanes, uri, false, &meter)?,
+        "squall-raw" if operation.starts_with("insert") => {
+            let why = "squall has a raw form for reads only";
+            return Err(io::Error::new(io::ErrorKind::Unsupported, why));
+        }
         "squall-raw" => squall_runs(operation, lanes, uri, true, &meter)?,
         "mongodb" => driver_runs(operation, lanes, uri, false, &meter)?,
         "mongodb-raw" => driver_runs(operation, lanes, uri, true, &meter)?,

@@ -5,6 +5,7 @@
 //! no keys: it says which it needs. Five verbs, as every machine here: `receive`, `next_event`,
 //! `send`, `deadline`, `expire`. Read next: `src/mongo/`, which pumps it.
 
+use std::cell::Cell;
 use std::fmt;
 use std::time::Duration;
 
@@ -72,6 +73,28 @@ impl Reply {
         // One body section, nothing else: the document begins behind flags and section kind.
         let document = super::wire::split_document(&self.message[HEADER_BYTES + 5..]);
         document.expect("checked when the reply was received").0
+    }
+}
+
+/// Larger buffers are given back to the allocator: a spare must not be a hoard.
+const SPARE_BYTES_MAX: usize = 1 << 20;
+
+/// Smaller ones are not worth keeping.
+const SPARE_BYTES_MIN: usize = 16 << 10;
+
+thread_local! {
+    /// The buffer of the last large reply, for the next one: fresh memory of that size comes from the
+    /// kernel page by page, which costs as much as reading it.
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        let mut buffer = std::mem::take(&mut self.message);
+        if (SPARE_BYTES_MIN..=SPARE_BYTES_MAX).contains(&buffer.capacity()) {
+            buffer.clear();
+            let _ = SPARE.try_with(|spare| spare.set(buffer)); // while the thread ends there is none
+        }
     }
 }
 
@@ -149,6 +172,9 @@ impl Connection {
     fn claim(&mut self, header: Result<Option<Header>, WireError>) {
         const CLAIM_BYTES_MAX: usize = 1 << 20;
         if let Ok(Some(header)) = header {
+            if self.incoming.capacity() == 0 && header.message_bytes >= SPARE_BYTES_MIN {
+                self.incoming = SPARE.try_with(Cell::take).unwrap_or_default();
+            }
             let missing = header.message_bytes.saturating_sub(self.incoming.len());
             self.incoming.reserve_exact(missing.min(CLAIM_BYTES_MAX));
         }
