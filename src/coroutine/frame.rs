@@ -55,7 +55,10 @@ pub(crate) struct Frames {
 
 impl Frames {
     /// Puts `coroutine` into a box that another one has left, or into a new one.
-    pub(super) fn fill<F: Future<Output = ()> + 'static>(&self, coroutine: F) -> (BoxedFrame, Home) {
+    pub(super) fn fill<F: Future<Output = ()> + 'static>(
+        &self,
+        coroutine: F,
+    ) -> (BoxedFrame, Home) {
         let home = self.home.get_or_init(|| Rc::new(Spares::<F>::default()));
         let spare = home.downcast_ref::<Spares<F>>().and_then(|spares| spares.borrow_mut().pop());
         let frame = match spare {
