@@ -6,6 +6,7 @@
 //!
 //! Counts do not hang on how busy a machine is, so that a few percent are seen everywhere. Owns the
 //! command line. Read next: `callgrind.rs` for how it is counted, `baseline.rs` for what is refused.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints")]
 
 mod baseline;
 mod callgrind;

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use squall::mongo::bson::{RawDocumentBuf, doc, rawdoc};
+use squall::mongo::bson::{RawBsonRef, RawDocumentBuf, doc, rawdoc};
 use squall::proto::mongo::shape;
 use squall::proto::mongo::wire::{Flags, Message, MessageWriter};
 
@@ -56,7 +56,7 @@ fn decoded(reply: &[u8]) -> usize {
     let cursor = message.body.get_document("cursor").expect("a reply to find");
     let batch = cursor.get_array("firstBatch").expect("a reply to find");
     let documents = batch.into_iter().map(|item| {
-        let raw = item.ok().and_then(|value| value.as_document()).expect("a document");
+        let raw = item.ok().and_then(RawBsonRef::as_document).expect("a document");
         black_box(shape::decode(raw).expect("a document"))
     });
     documents.count()

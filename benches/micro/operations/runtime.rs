@@ -122,12 +122,12 @@ impl Place {
     }
 
     async fn take(&self) -> usize {
-        poll_fn(|context| match self.number.take() {
-            Some(number) => Poll::Ready(number),
-            None => {
-                self.reader.replace(Some(context.waker().clone()));
-                Poll::Pending
+        poll_fn(|context| {
+            if let Some(number) = self.number.take() {
+                return Poll::Ready(number);
             }
+            self.reader.replace(Some(context.waker().clone()));
+            Poll::Pending
         })
         .await
     }

@@ -26,13 +26,13 @@ const REQUEST: &str = "GET /plaintext HTTP/1.1\r\nHost: 127.0.0.1:8888\r\n\
 /// 64 bytes to a coroutine that sends them back.
 pub(super) fn echo_roundtrip(times: usize) -> Prepared {
     ask(times, &[b'x'; 64], 1, |stream| {
-        let _ = IoLoop::current().spawn(async move {
+        drop(IoLoop::current().spawn(async move {
             while let Ok(bytes) = stream.read_partial(65_536).await {
                 if stream.write(bytes).await.is_err() {
                     break;
                 }
             }
-        });
+        }));
     })
 }
 
