@@ -1,4 +1,6 @@
 //! MongoDB's wire protocol without a wire: a request into bytes, the reply's bytes into documents.
+//!
+//! Knows no client and no server; what they add is in no table here.
 
 use std::hint::black_box;
 
