@@ -243,7 +243,7 @@ impl Stepper for Runner {
     fn step(&self, io_loop: &IoLoop, slot: u32) {
         let step = {
             let mut table = self.table.borrow_mut();
-            table.slots.get_mut(slot as usize).and_then(|slot| slot.begin_step())
+            table.slots.get_mut(slot as usize).and_then(Slot::begin_step)
         };
         if let Some(step) = step {
             self.run(io_loop, step);

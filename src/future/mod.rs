@@ -347,7 +347,9 @@ impl<T: 'static> Cell<T> {
         let Waiters { first, rest } = waiters;
         if let Some(first) = first {
             self.schedule(first);
-            rest.into_iter().for_each(|waiter| self.schedule(waiter));
+            for waiter in rest {
+                self.schedule(waiter);
+            }
         }
         Ok(())
     }
