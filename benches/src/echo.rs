@@ -54,7 +54,7 @@ pub(crate) fn run(
     let trips = sample.latencies.len() as f64;
     Ok(vec![
         ("cpu_us", cpu.as_secs_f64() * 1e6 / trips),
-        ("per_s", trips / sample.elapsed.as_secs_f64()),
+        ("round_trips_per_second", trips / sample.elapsed.as_secs_f64()),
         ("p50_us", percentile_us(&mut sample.latencies, 0.5)),
         ("p99_us", percentile_us(&mut sample.latencies, 0.99)),
     ])

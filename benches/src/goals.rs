@@ -27,12 +27,39 @@ const fn ratio(
     Goal { row, contender, metric, against: Some(against), limit }
 }
 
+const fn number(
+    row: &'static str,
+    contender: &'static str,
+    metric: &'static str,
+    limit: f64,
+) -> Goal {
+    Goal { row, contender, metric, against: None, limit }
+}
+
 /// All goals.
 const GOALS: &[Goal] = &[
     ratio("http/hello-64", "squall-http", "cpu_us", "floor", 1.06),
     ratio("http/hello-64", "squall-web", "cpu_us", "floor", 1.12),
     ratio("http/pipelined", "squall-web", "cpu_us", "floor", 1.30),
     ratio("http/close", "squall-http", "cpu_us", "floor", 1.10),
+    number("runtime/callback", "squall", "each_ns", 20.0),
+    ratio("runtime/spawn", "squall", "each_ns", "tokio", 0.20),
+    ratio("runtime/yield-100", "squall", "each_ns", "tokio", 0.25),
+    ratio("runtime/ping-pong", "squall", "each_ns", "tokio", 0.25),
+    ratio("runtime/timer-1m", "squall", "insert_ns", "tokio", 0.20),
+    ratio("runtime/timer-1m", "squall", "cancel_ns", "tokio", 0.25),
+    number("runtime/timer-due", "squall", "late_p99_us", 150.0),
+    number("runtime/timer-due", "squall", "cpu_us", 1.5),
+    number("runtime/sleep-1ms", "squall", "p50_us", 1070.0),
+    ratio("runtime/remote-wake", "squall", "p50_us", "tokio", 1.05),
+    ratio("echo/64B-64", "squall", "round_trips_per_second", "floor", 0.98),
+    number("idle/10000", "squall-http", "bytes_per_connection", 1024.0),
+    number("idle/10000", "squall-web", "bytes_per_connection", 1024.0),
+    ratio("mongo/find_one_c1", "squall", "cpu_us", "mongodb", 0.61),
+    ratio("mongo/find_one_c64", "squall", "cpu_us", "mongodb", 0.62),
+    ratio("mongo/find_1000", "squall-raw", "cpu_us", "mongodb-raw", 0.29),
+    ratio("mongo/find_1000", "squall", "cpu_us", "mongodb", 0.44),
+    ratio("mongo/insert_many_10k", "squall", "cpu_us", "mongodb", 0.18),
 ];
 
 /// How a goal stands.

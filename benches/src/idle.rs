@@ -81,7 +81,8 @@ fn room() -> io::Result<usize> {
 }
 
 fn first_answer(address: SocketAddr) -> io::Result<usize> {
-    Ok(wire::exchange(&mut TcpStream::connect(address)?, address, PATH)?.len())
+    let mut stream = TcpStream::connect(address)?;
+    Ok(wire::exchange(&mut stream, &wire::request(address, PATH))?.len())
 }
 
 /// Connects from an address of its own range, asks once and stays.
@@ -91,7 +92,7 @@ fn sit_down(to: SocketAddr, number: usize, answer: usize) -> io::Result<TcpStrea
     rustix::net::bind(&socket, &SocketAddr::new(IpAddr::V4(from), 0))?;
     rustix::net::connect(&socket, &to)?;
     let mut stream = TcpStream::from(socket);
-    match wire::exchange(&mut stream, to, PATH)?.len() {
+    match wire::exchange(&mut stream, &wire::request(to, PATH))?.len() {
         length if length == answer => Ok(stream),
         length => Err(io::Error::other(format!("an answer of {length} bytes"))),
     }

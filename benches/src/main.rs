@@ -9,7 +9,9 @@
 
 mod contenders;
 mod contest;
+mod echo;
 mod goals;
+mod idle;
 mod load;
 mod machine;
 mod metric;
@@ -17,6 +19,8 @@ mod mongo;
 mod options;
 mod report;
 mod rows;
+mod runtime;
+mod scaling;
 mod self_test;
 mod server;
 mod stats;

@@ -41,9 +41,9 @@ pub(crate) fn run(
     for _ in 1..loops {
         servers.push(Thread::start_at(address, serve, None)?);
     }
-    let answer = wire::exchange(&mut TcpStream::connect(address)?, address, "/")?.len();
-    let mut visitors =
-        Visitors::connect(address, CONNECTIONS, wire::request(address, "/"), answer)?;
+    let request = wire::request(address, "/");
+    let answer = wire::exchange(&mut TcpStream::connect(address)?, &request)?.len();
+    let mut visitors = Visitors::connect(address, CONNECTIONS, request, answer)?;
     visitors.run(Duration::from_secs_f64(seconds / 5.0))?;
     let (before, own_before) = (cpu_times(&servers)?, thread_time());
     let sample = visitors.run(Duration::from_secs_f64(seconds))?;
@@ -52,10 +52,10 @@ pub(crate) fn run(
     let (requests, elapsed) = (sample.latencies.len() as f64, sample.elapsed.as_secs_f64());
     let busiest = used.iter().copied().fold(0.0, f64::max);
     Ok(vec![
-        ("per_server_cpu_s", requests / used.iter().sum::<f64>()),
-        ("per_s", requests / elapsed),
+        ("per_server_cpu_per_second", requests / used.iter().sum::<f64>()),
+        ("requests_per_second", requests / elapsed),
         // What the loops would do if each had its core to itself: the busiest decides.
-        ("per_s_without_visitors", requests / busiest),
+        ("without_visitors_per_second", requests / busiest),
         ("server_cpu_share", used.iter().sum::<f64>() / elapsed),
         ("visitor_cpu_share", own.as_secs_f64() / elapsed),
     ])

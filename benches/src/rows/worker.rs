@@ -9,10 +9,9 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 
 use crate::contest::{Conditions, Row};
-use crate::machine;
 use crate::metric::Metrics;
-use crate::mongo;
 use crate::options::Work;
+use crate::{echo, idle, machine, mongo, runtime, scaling};
 
 /// Contender, operation, seconds; named numbers.
 type Run = fn(&str, &str, f64) -> io::Result<Vec<(&'static str, f64)>>;
@@ -31,18 +30,63 @@ pub(crate) struct Module {
     pub(crate) pinned: bool,
     /// How long a measurement takes, as a multiple of `--seconds`.
     pub(crate) weight: f64,
+    /// Rounds of a subject that is slow to set up.
+    pub(crate) rounds_max: usize,
 }
 
 /// Every module, one line each.
-pub(crate) const MODULES: &[Module] = &[Module {
-    name: "mongo",
-    contenders: mongo::CONTENDERS,
-    operations: mongo::OPERATIONS,
-    run: mongo::run,
-    bases: &["floor", "mongodb", "mongodb-raw"],
-    pinned: true,
-    weight: 2.0,
-}];
+pub(crate) const MODULES: &[Module] = &[
+    Module {
+        name: "runtime",
+        contenders: runtime::CONTENDERS,
+        operations: runtime::OPERATIONS,
+        run: runtime::run,
+        bases: &["floor", "tokio"],
+        pinned: true,
+        weight: 1.0,
+        rounds_max: usize::MAX,
+    },
+    Module {
+        name: "echo",
+        contenders: echo::CONTENDERS,
+        operations: echo::OPERATIONS,
+        run: echo::run,
+        bases: &["floor", "tokio"],
+        pinned: false, // it pins its own two threads
+        weight: 1.0,
+        rounds_max: usize::MAX,
+    },
+    Module {
+        name: "idle",
+        contenders: idle::CONTENDERS,
+        operations: idle::OPERATIONS,
+        run: idle::run,
+        bases: &["hyper"],
+        pinned: false,
+        weight: 1.0,
+        rounds_max: 1,
+    },
+    Module {
+        name: "scaling",
+        contenders: scaling::CONTENDERS,
+        operations: scaling::OPERATIONS,
+        run: scaling::run,
+        bases: &[],
+        pinned: false,
+        weight: 3.0,
+        rounds_max: usize::MAX,
+    },
+    Module {
+        name: "mongo",
+        contenders: mongo::CONTENDERS,
+        operations: mongo::OPERATIONS,
+        run: mongo::run,
+        bases: &["floor", "mongodb", "mongodb-raw"],
+        pinned: true,
+        weight: 2.0,
+        rounds_max: usize::MAX,
+    },
+];
 
 /// The name that stands for all numbers when there are none.
 const ABSENT: &str = "absent";
@@ -62,7 +106,7 @@ fn row(module: &'static Module, operation: &'static str) -> Row {
         bases: module.bases,
         columns: &[],
         weight: module.weight,
-        rounds_max: usize::MAX,
+        rounds_max: module.rounds_max,
         serves_pages: false,
         measure: Box::new(move |contender, conditions| {
             measure(module, contender, operation, conditions)

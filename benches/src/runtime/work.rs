@@ -32,11 +32,11 @@ pub(super) fn measure<R: Runtime>(
     let out = Rc::clone(&numbers);
     R::block_on(async move {
         let measured = match operation {
-            "callback" => Ok(vec![("ns", repeat(length, callbacks::<R>).await)]),
-            "spawn" => Ok(vec![("ns", repeat(length, spawns::<R>).await)]),
-            "yield-1" => Ok(vec![("ns", repeat(length, || yields::<R>(1)).await)]),
-            "yield-100" => Ok(vec![("ns", repeat(length, || yields::<R>(100)).await)]),
-            "ping-pong" => Ok(vec![("ns", repeat(length, ping_pong::<R>).await)]),
+            "callback" => Ok(vec![("each_ns", repeat(length, callbacks::<R>).await)]),
+            "spawn" => Ok(vec![("each_ns", repeat(length, spawns::<R>).await)]),
+            "yield-1" => Ok(vec![("each_ns", repeat(length, || yields::<R>(1)).await)]),
+            "yield-100" => Ok(vec![("each_ns", repeat(length, || yields::<R>(100)).await)]),
+            "ping-pong" => Ok(vec![("each_ns", repeat(length, ping_pong::<R>).await)]),
             "timer" => Ok(timers::<R>(0, length)),
             "timer-1m" => Ok(timers::<R>(1_000_000, length)),
             "timer-due" => Ok(due::<R>().await),
