@@ -165,6 +165,43 @@ fn a_second_crowd_of_timers_moves_into_the_places_of_the_first() {
 }
 
 #[test]
+fn a_second_crowd_of_connections_leaves_nothing_behind() {
+    let io_loop = IoLoop::new().unwrap();
+    let server = Rc::new(HttpServer::new(plain()));
+    let crowd = || {
+        let guests: Vec<_> = (0..100).map(|_| sit_down(&io_loop, &server)).collect();
+        assert_eq!(server.connection_count(), 100);
+        drop(guests);
+        let server = Rc::clone(&server);
+        let empty = async move {
+            while server.connection_count() > 0 {
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        io_loop.run_sync(empty).unwrap();
+    };
+    crowd();
+    crowd(); // tables may have grown while the first was leaving
+    let counted = measure(crowd);
+    assert_eq!(counted.count_current, 0, "{counted:?}");
+    io_loop.close();
+}
+
+/// A guest who asks once and stays.
+fn sit_down(io_loop: &IoLoop, server: &Rc<HttpServer>) -> Rc<TcpStream> {
+    let (near, far) = connected();
+    let server = Rc::clone(server);
+    let serving = async move {
+        let far: Box<dyn Transport> = Box::new(TcpTransport::try_from(far).unwrap());
+        server.add_stream(&IoStream::new(far));
+    };
+    io_loop.run_sync(serving).unwrap();
+    let near = Rc::new(near);
+    ask(io_loop, &near, 1);
+    near
+}
+
+#[test]
 fn a_second_crowd_of_coroutines_leaves_as_much_as_it_brought() {
     let io_loop = IoLoop::new().unwrap();
     let crowd = || {
