@@ -17,10 +17,10 @@ use crate::echo::{Thread, Visitors};
 use crate::runtime::thread_time;
 use crate::wire;
 
-/// Who takes part.
-pub(crate) const CONTENDERS: &[&str] = &["squall-web"];
 /// So many loops.
-pub(crate) const OPERATIONS: &[&str] = &["1-loop", "2-loops"];
+pub(crate) const CONTENDERS: &[&str] = &["1-loop", "2-loops"];
+/// What they serve.
+pub(crate) const OPERATIONS: &[&str] = &["squall-web"];
 
 const CONNECTIONS: usize = 64;
 
@@ -31,8 +31,8 @@ pub(crate) fn run(
     seconds: f64,
 ) -> io::Result<Vec<(&'static str, f64)>> {
     let loops = match (contender, operation) {
-        ("squall-web", "1-loop") => 1,
-        ("squall-web", "2-loops") => 2,
+        ("1-loop", "squall-web") => 1,
+        ("2-loops", "squall-web") => 2,
         _ => return Err(io::Error::other(format!("no {operation} of {contender}"))),
     };
     let first = Thread::start(serve, None)?;
@@ -52,10 +52,10 @@ pub(crate) fn run(
     let (requests, elapsed) = (sample.latencies.len() as f64, sample.elapsed.as_secs_f64());
     let busiest = used.iter().copied().fold(0.0, f64::max);
     Ok(vec![
-        ("per_server_cpu_per_second", requests / used.iter().sum::<f64>()),
-        ("requests_per_second", requests / elapsed),
         // What the loops would do if each had its core to itself: the busiest decides.
         ("without_visitors_per_second", requests / busiest),
+        ("per_server_cpu_per_second", requests / used.iter().sum::<f64>()),
+        ("requests_per_second", requests / elapsed),
         ("server_cpu_share", used.iter().sum::<f64>() / elapsed),
         ("visitor_cpu_share", own.as_secs_f64() / elapsed),
     ])
@@ -95,9 +95,9 @@ mod tests {
 
     #[test]
     fn both_loops_answer() {
-        for operation in OPERATIONS {
-            let numbers = run(CONTENDERS[0], operation, 0.05).expect("measured");
-            assert!(numbers.iter().all(|(_, value)| *value > 0.0), "{operation}: {numbers:?}");
+        for loops in CONTENDERS {
+            let numbers = run(loops, OPERATIONS[0], 0.05).expect("measured");
+            assert!(numbers.iter().all(|(_, value)| *value > 0.0), "{loops}: {numbers:?}");
         }
     }
 }

@@ -11,6 +11,7 @@ use std::time::SystemTime;
 
 use memchr::memmem::Finder;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+use rustix::io::Errno;
 use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec};
 
 use super::Announce;
@@ -40,7 +41,10 @@ pub(super) fn serve(address: SocketAddr, announce: Announce<'_>) -> io::Result<(
     let mut buffer = vec![0; 64 * 1024];
     let mut events = [Event { flags: EventFlags::empty(), data: EventData::new_u64(0) }; 1024];
     loop {
-        let ready = epoll::wait(&epoll, &mut events, None)?;
+        let ready = match epoll::wait(&epoll, &mut events, None) {
+            Err(Errno::INTR) => continue, // somebody stopped the process for a while
+            waited => waited?,
+        };
         for event in &events[..ready] {
             match event.data.u64() {
                 LISTENER => accept(&listener, &epoll, &mut connections)?,

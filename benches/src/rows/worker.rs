@@ -71,7 +71,7 @@ pub(crate) const MODULES: &[Module] = &[
         contenders: scaling::CONTENDERS,
         operations: scaling::OPERATIONS,
         run: scaling::run,
-        bases: &[],
+        bases: &["1-loop"],
         pinned: false,
         weight: 3.0,
         rounds_max: usize::MAX,
