@@ -173,21 +173,20 @@ impl Runner {
     fn suspend(&self, io_loop: &IoLoop, number: u64, waker: Waker, frame: BoxedFrame) {
         let wait = io_loop.take_wait_note();
         let mut table = self.table.borrow_mut();
-        table.slots[slot_of(number)].waker = Some(waker);
-        if io_loop.is_closed() {
-            let tenant = table.remove(number);
-            drop(table);
-            drop((frame, tenant)); // their own destructors run when nothing is borrowed
-            return;
+        let slot = &mut table.slots[slot_of(number)];
+        slot.waker = Some(waker);
+        match &mut slot.tenant {
+            Some(tenant) if tenant.number == number && !io_loop.is_closed() => {
+                (tenant.frame, tenant.wait, tenant.since) = (Some(frame), wait, io_loop.now());
+                drop(table);
+                io_loop.observe(|observer| observer.coroutine_wait(CoroutineId(number), wait));
+            }
+            _ => {
+                let tenant = table.remove(number);
+                drop(table);
+                drop((frame, tenant)); // their own destructors run when nothing is borrowed
+            }
         }
-        let Some(tenant) = table.tenant(number) else {
-            drop(table);
-            drop(frame);
-            return;
-        };
-        (tenant.frame, tenant.wait, tenant.since) = (Some(frame), wait, io_loop.now());
-        drop(table);
-        io_loop.observe(|observer| observer.coroutine_wait(CoroutineId(number), wait));
     }
 
     /// Its slot is free for the next one. The coroutine's own destructors run when nothing is
