@@ -72,7 +72,6 @@ impl Builder {
             events: Cell::new(None),
             no_timer_before: Cell::new(now),
             busy: Cell::default(),
-            crowd_left: Cell::new(false),
             remote: Arc::new(Remote::new(reactor.waker())),
             reactor: RefCell::new(reactor),
             observed: Cell::new(!self.observers.is_empty()),

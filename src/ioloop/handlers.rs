@@ -141,23 +141,16 @@ impl IoLoop {
             let _ = self.core.reactor.borrow_mut().deregister(source);
         }
         drop(handler); // the user's destructor runs when nothing is borrowed
-        self.note_departure();
+        self.tidy_after_a_crowd();
     }
 
-    /// Whether a crowd has left: then this turn ends with a tidying. Looked at each time the number
-    /// of those who stay is halved, so that it costs nothing to speak of.
-    fn note_departure(&self) {
-        let handlers = self.core.handlers.borrow();
+    /// Gives back the tables that only a crowd needs. Looked at each time the number of those who
+    /// stay is halved, so that it costs nothing to speak of.
+    fn tidy_after_a_crowd(&self) {
+        let mut handlers = self.core.handlers.borrow_mut();
         let (stay, room) = (handlers.len(), handlers.capacity());
         if room > CROWD && stay < room / 8 && (stay.is_power_of_two() || stay == 0) {
-            self.core.crowd_left.set(true);
-        }
-    }
-
-    /// Gives back the tables that only a crowd needs.
-    pub(super) fn tidy_after_a_crowd(&self) {
-        if self.core.crowd_left.replace(false) {
-            self.core.handlers.borrow_mut().shrink_to_fit();
+            handlers.shrink_to_fit();
             self.core.timers.borrow_mut().shrink_to_fit();
         }
     }

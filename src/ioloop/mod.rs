@@ -102,8 +102,6 @@ struct Core {
     timers: RefCell<Timers>,
     /// Registered sources and who hears about them.
     handlers: RefCell<Slots<Rc<dyn EventHandler>>>,
-    /// Many handlers have gone, and the memory they needed is idle.
-    crowd_left: Cell<bool>,
     /// What the kernel reported last; taken out while it is dispatched.
     events: Cell<Option<Events>>,
     /// Before that, nobody wakes for a timer.
@@ -383,7 +381,6 @@ impl IoLoop {
         }
         events.clear();
         self.core.events.set(Some(events));
-        self.tidy_after_a_crowd();
     }
 
     fn refresh_now(&self) {
