@@ -100,8 +100,8 @@ impl Executor {
             let outcome = catch_unwind(AssertUnwindSafe(job));
             report.finish(outcome.map_err(|payload| panic_message(&*payload)));
         }));
-        let outcome = Job { cell, place, held: Held::new(io_loop) };
-        io_loop.spawn_outcome(place, outcome)
+        let job = Job { cell, place, held: Held::new(io_loop) };
+        io_loop.spawn_outcome(place, job, |outcome| outcome)
     }
 
     /// Jobs that wait for a thread (S150).

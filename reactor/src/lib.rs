@@ -35,7 +35,7 @@
 //! `sys/kqueue.rs`, which keep them with one system call each, and `mio.rs`, which borrows somebody
 //! else's hands. `sleep.rs` is how a deadline survives interruptions, `waker.rs` how another thread
 //! ends a wait, `token.rs` why a file descriptor's number is not a name. `sim/` bends time for
-//! tests. `README.md` tells the same story to somebody who has never seen epoll.
+//! tests. `sys/call.rs` is a guest: a closure without a box, which only this crate may write. `README.md` tells the same story to somebody who has never seen epoll.
 
 #![deny(unsafe_code)]
 
@@ -61,6 +61,7 @@ pub use interest::Interest;
 pub use reactor::Reactor;
 pub use signals::Signal;
 pub use sim::{TimeControl, VirtualTime};
+pub use sys::call::Call;
 pub use token::{Slots, Token};
 pub use waker::{Bell, Waker};
 

@@ -56,7 +56,7 @@ impl IoLoop {
         &self,
         coroutine: impl std::future::Future<Output = T> + 'static,
     ) -> Future<T> {
-        self.spawn_outcome(Location::caller(), async { Ok(coroutine.await) })
+        self.spawn_outcome(Location::caller(), coroutine, Ok)
     }
 
     /// The same for coroutines that may fail: their error becomes the future's own, and is logged
@@ -66,22 +66,25 @@ impl IoLoop {
         &self,
         coroutine: impl std::future::Future<Output = Result<T, E>> + 'static,
     ) -> Future<T> {
-        let outcome = async { coroutine.await.map_err(future::Error::new) };
-        self.spawn_outcome(Location::caller(), outcome)
+        self.spawn_outcome(Location::caller(), coroutine, |outcome| {
+            outcome.map_err(future::Error::new)
+        })
     }
 
-    /// For the layers above: the coroutine brings its own outcome and its own line to blame.
-    pub(crate) fn spawn_outcome<T: 'static>(
+    /// For the layers above: `outcome` makes the future's result of the coroutine's, and the line to
+    /// blame is somebody else's.
+    pub(crate) fn spawn_outcome<T: 'static, R>(
         &self,
         place: &'static Location<'static>,
-        coroutine: impl std::future::Future<Output = Result<T, future::Error>> + 'static,
+        coroutine: impl std::future::Future<Output = R> + 'static,
+        outcome: impl FnOnce(R) -> Result<T, future::Error> + 'static,
     ) -> Future<T> {
         let runner = Runner::of(self);
         let number = runner.reserve(self);
         let who: Weak<dyn Cancel> = Rc::downgrade(&runner) as _;
         let settler = Settler::new(place, (who, number));
         let (future, keeper) = (settler.future(), settler.keeper());
-        let body = async move { settler.settle(coroutine.await) };
+        let body = async move { settler.settle(outcome(coroutine.await)) };
         runner.begin(self, number, place, Box::pin(Some(body)), (keeper, None));
         future
     }
@@ -133,23 +136,20 @@ impl IoLoop {
         let outcome = Rc::new(std::cell::RefCell::new(None));
         let (loop_in, out, wanted) = (self.clone(), Rc::clone(&outcome), Rc::downgrade(&waiting));
         let place = Location::caller();
-        self.add_callback_at(
-            place,
-            Box::new(move || {
-                if wanted.strong_count() == 0 {
-                    return;
+        self.add_callback_at(place, move || {
+            if wanted.strong_count() == 0 {
+                return;
+            }
+            // Spawned from inside, so that the loop is current in the very first step.
+            let future = loop_in.spawn_outcome(place, coroutine, Ok);
+            let stop = loop_in.clone();
+            future.add_done_callback(move |_| {
+                if wanted.strong_count() > 0 {
+                    stop.stop();
                 }
-                // Spawned from inside, so that the loop is current in the very first step.
-                let future = loop_in.spawn_outcome(place, async { Ok(coroutine.await) });
-                let stop = loop_in.clone();
-                future.add_done_callback(move |_| {
-                    if wanted.strong_count() > 0 {
-                        stop.stop();
-                    }
-                });
-                *out.borrow_mut() = Some(future);
-            }),
-        );
+            });
+            *out.borrow_mut() = Some(future);
+        });
         let timeout = limit.map(|limit| {
             let (stop, flag) = (self.clone(), Rc::clone(&timed_out));
             self.call_later(limit, move || {

@@ -42,6 +42,14 @@ impl SlotWaker {
             self.posted.swap(false, Ordering::AcqRel);
         }
     }
+
+    /// The way from any other thread.
+    #[inline(never)]
+    fn post(&self) {
+        if !self.posted.swap(true, Ordering::AcqRel) {
+            self.remote.wake(self.slot);
+        }
+    }
 }
 
 impl Wake for SlotWaker {
@@ -58,8 +66,8 @@ impl Wake for SlotWaker {
                 io_loop.observe(|observer| observer.coroutine_wake(id));
             }
         });
-        if at_home.is_none() && !self.posted.swap(true, Ordering::AcqRel) {
-            self.remote.wake(self.slot);
+        if at_home.is_none() {
+            self.post();
         }
     }
 }

@@ -387,7 +387,7 @@ impl<T: 'static> Cell<T> {
                     return;
                 };
                 let future = Future { cell: Rc::clone(self) };
-                io_loop.add_callback_at(place, Box::new(move || callback(&future)));
+                io_loop.add_callback_at(place, move || callback(&future));
             }
         }
     }

@@ -6,16 +6,17 @@
 
 use std::any::Any;
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::panic::Location;
 use std::rc::Rc;
+
+use reactor::Call;
 
 use super::IoLoop;
 
 /// One thing to do.
 pub(super) enum Job {
     /// Somebody's closure, and the line that added it.
-    Callback { callback: Box<dyn FnOnce()>, place: &'static Location<'static> },
+    Callback { callback: Call, place: &'static Location<'static> },
     /// The next step of the coroutine in this slot.
     Step(u32),
 }
@@ -28,10 +29,10 @@ pub(crate) trait Stepper: Any {
     fn close(&self);
 }
 
-/// The queue itself; a borrow lasts for one push or pop.
+/// The queue itself; a borrow lasts for one push.
 #[derive(Default)]
 pub(super) struct ReadyQueue {
-    jobs: RefCell<VecDeque<Job>>,
+    jobs: RefCell<Vec<Job>>,
 }
 
 impl ReadyQueue {
@@ -43,16 +44,17 @@ impl ReadyQueue {
         self.jobs.borrow().is_empty()
     }
 
-    pub(super) fn push(&self, job: Job) {
-        self.jobs.borrow_mut().push_back(job);
+    /// `job` is made where it is going to lie: one that had to move in would be copied word by word
+    /// while its words are still on their way to memory.
+    #[inline]
+    pub(super) fn push(&self, job: impl FnOnce() -> Job) {
+        self.jobs.borrow_mut().extend(std::iter::once_with(job));
     }
 
-    pub(super) fn pop(&self) -> Option<Job> {
-        self.jobs.borrow_mut().pop_front()
-    }
-
-    pub(super) fn drain(&self) -> VecDeque<Job> {
-        std::mem::take(&mut *self.jobs.borrow_mut())
+    /// Puts all that is ready into `batch`, which is empty and becomes the list to be filled next:
+    /// two lists serve all turns, and nothing ever moves up.
+    pub(super) fn take(&self, batch: &mut Vec<Job>) {
+        std::mem::swap(&mut *self.jobs.borrow_mut(), batch);
     }
 }
 
@@ -61,23 +63,24 @@ impl IoLoop {
     /// runs it inside this call. On a closed loop it is dropped.
     #[track_caller]
     pub fn add_callback(&self, callback: impl FnOnce() + 'static) {
-        self.add_callback_at(Location::caller(), Box::new(callback));
+        self.add_callback_at(Location::caller(), callback);
     }
 
     /// The same, with the line to blame given by the layer above.
     pub(crate) fn add_callback_at(
         &self,
         place: &'static Location<'static>,
-        callback: Box<dyn FnOnce()>,
+        callback: impl FnOnce() + 'static,
     ) {
         if !self.is_closed() {
-            self.core.ready.push(Job::Callback { callback, place });
+            self.core.ready.push(|| Job::Callback { callback: Call::new(callback), place });
         }
     }
 
     /// Queues one step of a coroutine, behind everything that is queued already.
+    #[inline]
     pub(crate) fn push_step(&self, slot: u32) {
-        self.core.ready.push(Job::Step(slot));
+        self.core.ready.push(|| Job::Step(slot));
     }
 
     /// The coroutine layer of this loop, made by `make` when it is first needed.

@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::mem::ManuallyDrop;
 use std::panic::Location;
 use std::rc::{Rc, Weak};
 use std::sync::Mutex;
@@ -13,7 +14,10 @@ use super::{Core, IoLoop, LoopHandle};
 
 thread_local! {
     /// The loop inside whose `start` this thread is.
-    static RUNNING: RefCell<Option<IoLoop>> = const { RefCell::new(None) };
+    /// Whoever enters also leaves, so it needs no destructor, and a look at it no question whether
+    /// that ran already.
+    static RUNNING: RefCell<ManuallyDrop<Option<IoLoop>>> =
+        const { RefCell::new(ManuallyDrop::new(None)) };
     /// The first loop that was built on this thread and still lives.
     static DEFAULT: RefCell<Weak<Core>> = const { RefCell::new(Weak::new()) };
     /// A default loop that nobody built: `current` made it, so this slot keeps it alive.
@@ -54,7 +58,7 @@ impl IoLoop {
 
     /// The running loop of this thread (S173).
     pub fn try_current() -> Option<Self> {
-        RUNNING.try_with(|slot| slot.borrow().clone()).ok().flatten()
+        RUNNING.with(|slot| (**slot.borrow()).clone())
     }
 
     /// A handle to the first loop of the process, usable from any thread (S026, S172).
@@ -111,7 +115,7 @@ pub(super) fn enter(io_loop: &IoLoop) -> io::Result<Entered> {
         if slot.is_some() {
             return Err(io::Error::other("another loop is running on this thread"));
         }
-        *slot = Some(io_loop.clone());
+        **slot = Some(io_loop.clone());
         Ok(Entered)
     })
 }
@@ -121,30 +125,25 @@ pub(crate) struct Entered;
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        let left = RUNNING.try_with(RefCell::take).ok().flatten();
-        drop(left);
+        drop(ManuallyDrop::into_inner(RUNNING.take()));
     }
 }
 
 /// Runs `act` with the running loop if it is the one called `id`: how a waker finds out, without
 /// a lock, that it is at home.
 pub(crate) fn owner<R>(id: u64, act: impl FnOnce(&IoLoop) -> R) -> Option<R> {
-    RUNNING
-        .try_with(|slot| match &*slot.borrow() {
-            Some(io_loop) if io_loop.core.id == id => Some(act(io_loop)),
-            _ => None,
-        })
-        .ok()
-        .flatten()
+    RUNNING.with_borrow(|running| match &**running {
+        Some(io_loop) if io_loop.core.id == id => Some(act(io_loop)),
+        _ => None,
+    })
 }
 
 /// Gives the running callback a name and a line for the slow-callback detector and the trace.
 /// `label` is only called when somebody watches.
 pub fn describe(place: &'static Location<'static>, label: impl FnOnce() -> String) {
-    let observed = |slot: &RefCell<Option<IoLoop>>| {
-        slot.borrow().as_ref().filter(|io_loop| io_loop.is_observed()).cloned()
-    };
-    let Some(io_loop) = RUNNING.try_with(observed).ok().flatten() else { return };
+    let observed = RUNNING
+        .with_borrow(|running| running.as_ref().filter(|io_loop| io_loop.is_observed()).cloned());
+    let Some(io_loop) = observed else { return };
     let label = label(); // somebody else's code: nothing is borrowed
     if let Some(activity) = &mut *io_loop.core.activity.borrow_mut() {
         activity.place = place;
@@ -155,8 +154,8 @@ pub fn describe(place: &'static Location<'static>, label: impl FnOnce() -> Strin
 /// Says what the coroutine that is being polled is about to wait for. Leaf futures call it just
 /// before they answer `Pending`.
 pub fn note_wait(what: &'static str, place: &'static Location<'static>) {
-    let _ = RUNNING.try_with(|slot| {
-        if let Some(io_loop) = &*slot.borrow() {
+    RUNNING.with_borrow(|running| {
+        if let Some(io_loop) = &**running {
             io_loop.core.wait_note.set(Some(WaitNote { what, place }));
         }
     });

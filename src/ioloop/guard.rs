@@ -39,6 +39,11 @@ pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> String {
         .unwrap_or_else(|| "panicked with a value that is no text".to_owned())
 }
 
+#[cold]
+fn message_of(payload: Box<dyn Any + Send>) -> String {
+    panic_message(&*payload)
+}
+
 impl IoLoop {
     /// Runs `code` and reports what it throws.
     pub(crate) fn run_guarded(
@@ -62,9 +67,11 @@ impl IoLoop {
         if self.core.observed.get() {
             return self.run_observed(kind, place, code);
         }
-        catch_unwind(AssertUnwindSafe(code)).err().map(|payload| panic_message(&*payload))
+        catch_unwind(AssertUnwindSafe(code)).err().map(message_of)
     }
 
+    #[cold]
+    #[inline(never)]
     fn run_observed(
         &self,
         kind: &'static str,
@@ -83,7 +90,7 @@ impl IoLoop {
         if let Some(activity) = self.core.activity.replace(parent) {
             self.observe(|observer| observer.callback_end(&activity, own));
         }
-        outcome.err().map(|payload| panic_message(&*payload))
+        outcome.err().map(message_of)
     }
 
     /// Replaces what happens to exceptions (T023). Without a hook, each is one line of the log; a
@@ -94,6 +101,7 @@ impl IoLoop {
     }
 
     /// Hands an exception to the hook, or to the log (T024).
+    #[cold]
     pub(crate) fn report_exception(
         &self,
         kind: &'static str,

@@ -7,6 +7,7 @@
 //! registered it, and the loop goes on. Read next: `callbacks.rs`, `timers.rs`, then `future/mod.rs`.
 
 mod builder;
+mod busy;
 mod callbacks;
 mod current;
 mod entropy;
@@ -31,6 +32,7 @@ use std::time::Duration;
 use reactor::{Events, Instant, Reactor, Slots};
 
 pub use self::builder::Builder;
+use self::busy::BusyRow;
 pub(crate) use self::callbacks::Stepper;
 use self::callbacks::{Job, ReadyQueue};
 pub(crate) use self::current::{WaitNote, WeakLoop, owner};
@@ -49,19 +51,12 @@ use self::timers::Timers;
 pub use self::timers::{Deadline, TimeoutHandle};
 pub use self::trace::TextTrace;
 
-/// While callbacks keep each other busy, the kernel is still asked at least this often: 50 us is
-/// less than a reader notices, and a hundred times the price of the question.
-const POLL_EVERY: Duration = Duration::from_micros(50);
-
-/// The same in turns, so that very short turns do not read news too often either.
-const POLL_EVERY_TURNS: usize = 64;
-
-/// While they do, one look at the clock serves so many of them: it costs as much as a short turn.
-const CLOCK_EVERY_JOBS: usize = 8;
-
 /// The loop does not wake for timers alone more often than this: deadlines that lie closer together
 /// share a wake-up, which costs ten times as much as a timer. One that is alone is not delayed.
 const TIMER_WAKES_APART: Duration = Duration::from_micros(110);
+
+/// The lists of a turn keep so much room for the next one; only a crowd needs more.
+const LIST_KEPT: usize = 16 * 1024;
 
 /// The loop-wide receive buffer: one read of any connection fits, and no idle connection needs its own.
 const RECEIVE_BUFFER_BYTES: usize = 64 * 1024;
@@ -107,7 +102,7 @@ struct Core {
     /// Before that, nobody wakes for a timer.
     no_timer_before: Cell<Instant>,
     /// What happened since the kernel was last asked.
-    busy: Cell<Busy>,
+    busy: Cell<BusyRow>,
     /// The door for other threads.
     remote: Arc<Remote>,
     /// Who watches; empty in production.
@@ -138,15 +133,11 @@ struct Core {
     turns: Cell<u64>,
 }
 
-/// A row of turns in which there was always something ready.
-#[derive(Clone, Copy, Default)]
-struct Busy {
-    /// When the kernel must be asked again.
-    until: Instant,
-    /// Turns since it was last asked.
-    turns: usize,
-    /// What ran since the clock was last read.
-    jobs: usize,
+/// What one turn takes in hand; the lists serve the next turn again.
+#[derive(Default)]
+struct Work {
+    ready: Vec<Job>,
+    due: Vec<timers::Entry>,
 }
 
 /// The life of a loop.
@@ -194,25 +185,30 @@ impl IoLoop {
         self.core.state.set(State::Running);
         let _run = Run(self);
         self.refresh_now();
+        let mut work = Work::default();
         while self.core.state.get() == State::Running {
-            self.turn()?;
+            self.turn(&mut work)?;
         }
         Ok(())
     }
 
     /// One turn, in Tornado's order. What a callback adds runs in the next turn, never in this
     /// one, so that no callback can starve the sockets.
-    fn turn(&self) -> io::Result<()> {
+    fn turn(&self, work: &mut Work) -> io::Result<()> {
         self.turn_started();
-        let batch = self.core.ready.len(); //     1. how much is ready now
-        let due = self.take_due_timers(); //      2. what is due, before anything runs
-        let jobs = batch + due.len();
-        self.run_ready(batch); //                 3. the callbacks, first in, first out
-        self.run_timers(due); //                  4. the timers, each if it is still wanted
+        self.core.ready.take(&mut work.ready); // 1. what is ready now
+        self.take_due_timers(&mut work.due); //   2. what is due, before anything runs
+        let jobs = work.ready.len() + work.due.len();
+        self.run_ready(&mut work.ready); //       3. the callbacks, first in, first out
+        self.run_timers(&mut work.due); //        4. the timers, each if it is still wanted
         if self.core.state.get() == State::Running {
-            let deadline = self.next_wakeup(); // 5. how long there is nothing to do
-            let events = self.wait(deadline, jobs)?; // 6. sleep, or only look
-            self.dispatch(events); //             7. hand out what the kernel reported
+            if self.stays_busy(jobs) {
+                self.take_remote();
+            } else {
+                let deadline = self.next_wakeup(); // 5. how long there is nothing to do
+                let events = self.wait(deadline)?; // 6. sleep, or only look
+                self.dispatch(events); //         7. hand out what the kernel reported
+            }
         }
         self.turn_ended();
         Ok(())
@@ -235,7 +231,8 @@ impl IoLoop {
             return;
         }
         self.core.remote.close();
-        let ready = self.core.ready.drain();
+        let mut ready = Vec::new();
+        self.core.ready.take(&mut ready);
         let timers = std::mem::take(&mut *self.core.timers.borrow_mut());
         let handlers = std::mem::take(&mut *self.core.handlers.borrow_mut());
         let signals = self.core.signals.take();
@@ -316,21 +313,40 @@ impl IoLoop {
         self.core.reactor.borrow_mut().hold_time(held > 0);
     }
 
-    /// Steps 3 of a turn.
-    fn run_ready(&self, batch: usize) {
-        for _ in 0..batch {
-            match self.core.ready.pop() {
-                Some(Job::Callback { callback, place }) => {
-                    self.run_guarded("callback", place, callback);
+    /// Step 3 of a turn. What is left when a callback closes the loop is dropped.
+    fn run_ready(&self, batch: &mut Vec<Job>) {
+        for job in batch.iter_mut() {
+            match job {
+                Job::Callback { callback, place } => {
+                    self.run_guarded("callback", place, || callback.call());
                 }
-                Some(Job::Step(slot)) => {
+                Job::Step(slot) => {
                     if let Some(stepper) = self.core.stepper.get() {
-                        stepper.step(self, slot);
+                        stepper.step(self, *slot);
                     }
                 }
-                None => break, // a callback closed the loop
+            }
+            if self.is_closed() {
+                break;
             }
         }
+        batch.clear();
+        batch.shrink_to(LIST_KEPT);
+    }
+
+    /// With more to do already, most turns of so many jobs need not ask the kernel at all.
+    fn stays_busy(&self, jobs: usize) -> bool {
+        if self.core.ready.is_empty() {
+            return false;
+        }
+        let mut row = self.core.busy.get();
+        let before = self.core.now.get();
+        if row.wants_the_time(jobs) {
+            self.refresh_now();
+            row.learns_the_time(before, self.core.now.get());
+        }
+        self.core.busy.set(row);
+        !row.is_over(self.core.now.get())
     }
 
     /// Step 5: `Some(past)` means do not sleep, `None` sleep until something happens.
@@ -342,37 +358,19 @@ impl IoLoop {
         deadline.map(|at| at.max(self.core.no_timer_before.get()))
     }
 
-    /// Step 6. With callbacks waiting, most turns need not ask the kernel at all.
-    fn wait(&self, deadline: Option<Instant>, jobs: usize) -> io::Result<Option<Events>> {
-        if deadline == Some(Instant::ZERO) && self.may_go_on(jobs) {
-            self.take_remote();
-            return Ok(None);
-        }
+    /// Step 6.
+    fn wait(&self, deadline: Option<Instant>) -> io::Result<Events> {
         let mut events = self.core.events.take().unwrap_or_else(|| Events::with_capacity(1024));
         let outcome = self.core.reactor.borrow_mut().wait(&mut events, deadline);
         self.refresh_now();
         self.take_remote();
-        self.core.busy.set(Busy { until: self.core.now.get() + POLL_EVERY, turns: 0, jobs: 0 });
-        outcome.map(|()| Some(events))
-    }
-
-    /// After a turn of so many jobs: whether the next one may begin without asking the kernel.
-    fn may_go_on(&self, jobs: usize) -> bool {
-        let mut busy = self.core.busy.get();
-        busy.turns += 1;
-        busy.jobs += jobs;
-        if busy.jobs >= CLOCK_EVERY_JOBS {
-            busy.jobs = 0;
-            self.refresh_now();
-        }
-        self.core.busy.set(busy);
-        busy.turns <= POLL_EVERY_TURNS && self.core.now.get() < busy.until
+        self.core.busy.set(BusyRow::begins(self.core.now.get()));
+        outcome.map(|()| events)
     }
 
     /// Step 7: a handler may add, change and remove other handlers; whoever was removed during
     /// this batch is not called any more, because its token is stale.
-    fn dispatch(&self, events: Option<Events>) {
-        let Some(mut events) = events else { return };
+    fn dispatch(&self, mut events: Events) {
         for event in &events {
             let handler = self.core.handlers.borrow().get(event.token()).cloned();
             if let Some(handler) = handler {

@@ -102,12 +102,20 @@ impl IoLoop {
     }
 
     /// Tells every observer.
+    #[inline]
     pub(crate) fn observe(&self, tell: impl Fn(&dyn LoopObserver)) {
         if self.core.observed.get() {
-            let observers = self.core.observers.borrow().clone();
-            for observer in &observers {
-                tell(&**observer);
-            }
+            self.tell_observers(&tell);
+        }
+    }
+
+    /// Apart, so that a loop that nobody watches has none of this in the middle of its code.
+    #[cold]
+    #[inline(never)]
+    fn tell_observers(&self, tell: &dyn Fn(&dyn LoopObserver)) {
+        let observers = self.core.observers.borrow().clone();
+        for observer in &observers {
+            tell(&**observer);
         }
     }
 }

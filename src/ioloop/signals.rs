@@ -132,7 +132,7 @@ impl IoLoop {
                         (callback.borrow_mut())();
                     }
                 };
-                self.add_callback_at(entry.place, Box::new(run));
+                self.add_callback_at(entry.place, run);
             }
         }
     }

@@ -11,9 +11,9 @@ use std::panic::Location;
 use std::task::Waker;
 use std::time::Duration;
 
-use reactor::{Instant, Slots, Token};
+use reactor::{Call, Instant, Slots, Token};
 
-use super::{IoLoop, TIMER_WAKES_APART};
+use super::{IoLoop, LIST_KEPT, TIMER_WAKES_APART};
 
 /// Below this many tombstones a sweep is not worth its time.
 const TOMBSTONES_TOLERATED: usize = 512;
@@ -47,7 +47,7 @@ pub struct TimeoutHandle(Token);
 /// What happens at the deadline.
 enum Action {
     Call {
-        callback: Box<dyn FnOnce()>,
+        callback: Call,
         place: &'static Location<'static>,
     },
     /// A sleeping coroutine: waking it needs no box.
@@ -56,7 +56,7 @@ enum Action {
 
 /// One heap entry. The order of the fields is the order of expiry.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Entry {
+pub(super) struct Entry {
     deadline: Instant,
     sequence: u64,
     slot: u64,
@@ -68,8 +68,6 @@ pub(super) struct Timers {
     heap: BinaryHeap<Reverse<Entry>>,
     actions: Slots<Action>,
     sequence: u64,
-    /// The buffer that carries one turn's due timers; kept for its capacity.
-    due: Vec<Entry>,
 }
 
 impl Timers {
@@ -100,7 +98,6 @@ impl Timers {
     pub(super) fn shrink_to_fit(&mut self) {
         self.heap.shrink_to_fit();
         self.actions.shrink_to_fit();
-        self.due = Vec::new();
     }
 
     fn take_action(&mut self, entry: Entry) -> Option<Action> {
@@ -119,27 +116,13 @@ impl Timers {
     }
 
     /// Moves what is due out of the heap; the actions stay, so that it can still be cancelled.
-    fn take_due(&mut self, now: Instant) -> Vec<Entry> {
-        if self.heap.peek().is_none_or(|Reverse(entry)| entry.deadline > now) {
-            return Vec::new(); // most turns
-        }
-        let mut due = std::mem::take(&mut self.due);
+    fn take_due(&mut self, now: Instant, due: &mut Vec<Entry>) {
         while let Some(Reverse(entry)) = self.heap.peek()
             && entry.deadline <= now
         {
             due.push(*entry);
             self.heap.pop();
         }
-        due
-    }
-}
-
-/// One turn's due timers, between step 2 and step 4.
-pub(super) struct Due(Vec<Entry>);
-
-impl Due {
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
     }
 }
 
@@ -152,7 +135,7 @@ impl IoLoop {
         when: impl Into<Deadline>,
         callback: impl FnOnce() + 'static,
     ) -> TimeoutHandle {
-        let action = Action::Call { callback: Box::new(callback), place: Location::caller() };
+        let action = Action::Call { callback: Call::new(callback), place: Location::caller() };
         self.insert_timer(self.instant_of(when.into()), action)
     }
 
@@ -215,28 +198,28 @@ impl IoLoop {
 
     /// Step 2 of a turn: decided before anything runs, so that a timer added by a callback of this
     /// turn waits for the next one.
-    pub(super) fn take_due_timers(&self) -> Due {
-        Due(self.core.timers.borrow_mut().take_due(self.core.now.get()))
+    pub(super) fn take_due_timers(&self, due: &mut Vec<Entry>) {
+        self.core.timers.borrow_mut().take_due(self.core.now.get(), due);
     }
 
     /// Step 4 of a turn: by deadline, then by age; each is looked up again, because a callback or
     /// an earlier timer may have cancelled it.
-    pub(super) fn run_timers(&self, Due(mut due): Due) {
+    pub(super) fn run_timers(&self, due: &mut Vec<Entry>) {
         if due.is_empty() {
-            return;
+            return; // most turns
         }
         for entry in due.drain(..) {
             let action = self.core.timers.borrow_mut().take_action(entry);
             match action {
-                Some(Action::Call { callback, place }) => {
+                Some(Action::Call { mut callback, place }) => {
                     self.observe(|observer| observer.timer_due(entry.deadline, place));
-                    self.run_guarded("timer", place, callback);
+                    self.run_guarded("timer", place, || callback.call());
                 }
                 Some(Action::Wake(waker)) => waker.wake(),
                 None => {} // cancelled meanwhile
             }
         }
-        self.core.timers.borrow_mut().due = due;
+        due.shrink_to(LIST_KEPT);
         self.core.no_timer_before.set(self.core.now.get() + TIMER_WAKES_APART);
     }
 }

@@ -128,7 +128,7 @@ impl Inner {
         if let Some(reader) = reader {
             let inner = Rc::clone(self);
             let tell = move || reader.closed(&IoStream::share(&inner), cause);
-            self.io_loop.add_callback_at(self.place, Box::new(tell));
+            self.io_loop.add_callback_at(self.place, tell);
         }
         if let Some(on_close) = on_close {
             self.io_loop.add_callback_at(self.place, on_close);

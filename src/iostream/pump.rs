@@ -174,7 +174,7 @@ impl Inner {
         if state.pump == Pump::Resting && state.closed().is_none() {
             state.pump = Pump::Scheduled;
             let inner = Rc::clone(self);
-            self.io_loop.add_callback_at(self.place, Box::new(move || inner.pump()));
+            self.io_loop.add_callback_at(self.place, move || inner.pump());
         }
     }
 

@@ -59,9 +59,8 @@ impl TcpServer {
     {
         let place = Location::caller();
         Self::new(move |stream| {
-            let work = handler(stream);
-            let outcome = async { work.await.map_err(future::Error::new) };
-            drop(IoLoop::current().spawn_outcome(place, outcome));
+            let outcome = |outcome: Result<(), E>| outcome.map_err(future::Error::new);
+            drop(IoLoop::current().spawn_outcome(place, handler(stream), outcome));
         })
     }
 

@@ -1,7 +1,8 @@
 //! The system calls: one file for each kernel interface, and the only door for `unsafe`.
 //!
 //! Owns which file is compiled on which system: epoll on Linux, kqueue on every other Unix (and on
-//! Linux too, over libkqueue, when built with `--cfg squall_libkqueue`). Read next: `epoll.rs`.
+//! Linux too, over libkqueue, when built with `--cfg squall_libkqueue`). A guest is `call.rs`, which asks
+//! the kernel for nothing and comes for the door. Read next: `epoll.rs`.
 
 #[cfg(target_os = "linux")]
 pub(crate) mod epoll;
@@ -11,4 +12,5 @@ pub(crate) mod kqueue;
 #[cfg(all(squall_libkqueue, target_os = "linux"))]
 mod libkqueue;
 
+pub(crate) mod call;
 pub(crate) mod signal;
