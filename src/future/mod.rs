@@ -57,9 +57,9 @@ struct Cell<T: 'static> {
     /// The line that made the promise, for errors nobody looked at.
     place: &'static Location<'static>,
     /// How to stop whoever works on the result.
-    canceller: RefCell<Option<Canceller>>,
+    canceller: std::cell::Cell<Option<Canceller>>,
     /// Errors that are expected to come too late to interest anybody (S071).
-    quiet: RefCell<Option<Quiet>>,
+    quiet: std::cell::Cell<Option<Quiet>>,
 }
 
 /// Stops the work behind a future: who, and by which number. Weak, because who does the work owns
@@ -245,7 +245,7 @@ impl<T> Future<T> {
         if self.done() {
             return false;
         }
-        let canceller = self.cell.canceller.borrow_mut().take();
+        let canceller = self.cell.canceller.take();
         let cancelled = self.cell.settle(Err(Error::Cancelled)).is_ok();
         if let Some((who, number)) = canceller
             && let Some(who) = who.upgrade()
@@ -269,7 +269,7 @@ impl<T> Future<T> {
 
     /// Declares which errors may come too late to interest anybody: they are not logged (S071).
     pub fn quiet_if(self, expected: impl Fn(&Error) -> bool + 'static) -> Self {
-        *self.cell.quiet.borrow_mut() = Some(Box::new(expected));
+        self.cell.quiet.set(Some(Box::new(expected)));
         self
     }
 
@@ -317,8 +317,8 @@ impl<T: 'static> Cell<T> {
         Rc::new(Self {
             state: RefCell::new(State::Pending(Waiters { first: None, rest: Vec::new() })),
             place,
-            canceller: RefCell::new(canceller),
-            quiet: RefCell::new(None),
+            canceller: std::cell::Cell::new(canceller),
+            quiet: std::cell::Cell::new(None),
         })
     }
 
@@ -412,7 +412,7 @@ impl<T> Drop for Cell<T> {
         if looked_at.get() {
             return;
         }
-        let expected = self.quiet.borrow().as_ref().is_some_and(|quiet| quiet(error));
+        let expected = self.quiet.take().is_some_and(|quiet| quiet(error));
         if error.is_a_failure() && !expected {
             let place = self.place;
             log::application_error(&format!(

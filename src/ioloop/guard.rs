@@ -33,15 +33,11 @@ impl fmt::Display for Exception {
 pub(super) type Hook = Rc<dyn Fn(&Exception)>;
 
 /// The text of a panic.
+#[cold]
 pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&'static str>().map(|text| (*text).to_owned());
     text.or_else(|| payload.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "panicked with a value that is no text".to_owned())
-}
-
-#[cold]
-fn message_of(payload: Box<dyn Any + Send>) -> String {
-    panic_message(&*payload)
 }
 
 impl IoLoop {
@@ -67,7 +63,7 @@ impl IoLoop {
         if self.core.observed.get() {
             return self.run_observed(kind, place, code);
         }
-        catch_unwind(AssertUnwindSafe(code)).err().map(message_of)
+        catch_unwind(AssertUnwindSafe(code)).err().map(|payload| panic_message(&*payload))
     }
 
     #[cold]
@@ -90,7 +86,7 @@ impl IoLoop {
         if let Some(activity) = self.core.activity.replace(parent) {
             self.observe(|observer| observer.callback_end(&activity, own));
         }
-        outcome.err().map(message_of)
+        outcome.err().map(|payload| panic_message(&*payload))
     }
 
     /// Replaces what happens to exceptions (T023). Without a hook, each is one line of the log; a

@@ -48,8 +48,7 @@ impl Call {
         if size_of::<F>() <= size_of::<Room>() && align_of::<F>() <= align_of::<Room>() {
             Self::in_room(closure)
         } else {
-            let boxed = Box::new(closure);
-            Self::in_room(move || boxed())
+            Self::in_room(Box::new(closure))
         }
     }
 
