@@ -24,7 +24,9 @@ pub struct Pattern {
 enum Matcher {
     /// No group and no wildcard: most routes of most applications, and no engine needed.
     Literal(String),
-    Expression(Regex),
+    /// With what every path begins that fits. Most paths are those of other routes, and to see that
+    /// takes no engine either.
+    Expression { start: String, regex: Regex },
 }
 
 impl Pattern {
@@ -47,7 +49,7 @@ impl Pattern {
         let pieces = literal_pieces(bare, groups);
         let matcher = match pieces.as_deref() {
             Some([whole]) => Matcher::Literal(whole.clone()),
-            _ => Matcher::Expression(regex),
+            _ => Matcher::Expression { start: literal_start(bare), regex },
         };
         Ok(Self { source: source.to_owned(), matcher, groups, names, pieces })
     }
@@ -69,7 +71,8 @@ impl Pattern {
             Matcher::Literal(whole) => {
                 return (whole == path).then(|| Ok(PathArguments::default()));
             }
-            Matcher::Expression(regex) => regex,
+            Matcher::Expression { start, regex } if path.starts_with(start) => regex,
+            Matcher::Expression { .. } => return None,
         };
         if self.groups == 0 {
             return regex.is_match(path).then(|| Ok(PathArguments::default()));
@@ -125,8 +128,7 @@ fn literal_pieces(bare: &str, groups: usize) -> Option<Vec<String>> {
             '\\' => {
                 let escaped = chars.next()?;
                 if depth == 0 {
-                    // `\d` is a class, `\.` is a dot.
-                    if escaped.is_alphanumeric() {
+                    if !stands_for_itself(escaped) {
                         return None;
                     }
                     pieces.last_mut()?.push(escaped);
@@ -138,6 +140,56 @@ fn literal_pieces(bare: &str, groups: usize) -> Option<Vec<String>> {
         }
     }
     (depth == 0 && pieces.len() == groups + 1).then_some(pieces)
+}
+
+/// The literal text with which all begins that fits; nothing where that is not plain to see.
+fn literal_start(bare: &str) -> String {
+    if bare.contains('|') {
+        return String::new();
+    }
+    let mut start = String::new();
+    let mut rest = bare;
+    loop {
+        let (literal, after) = literals(rest);
+        start.push_str(&literal);
+        // A group is as good as its content, if that is literal and must be there, once.
+        let group = after.strip_prefix('(').map(literals);
+        let Some((inside, after)) = group else { return start };
+        let Some(after) = after.strip_prefix(')') else { return start };
+        if after.starts_with(QUANTIFIERS) {
+            return start;
+        }
+        start.push_str(&inside);
+        rest = after;
+    }
+}
+
+/// After a backslash: `\d` is a class and `\<` the start of a word, but `\.` is a dot.
+fn stands_for_itself(escaped: char) -> bool {
+    !escaped.is_alphanumeric() && escaped != '<' && escaped != '>'
+}
+
+const QUANTIFIERS: [char; 4] = ['*', '+', '?', '{'];
+
+/// The characters at the front that stand for themselves, and what follows them.
+fn literals(pattern: &str) -> (String, &str) {
+    let mut text = String::new();
+    let mut rest = pattern;
+    loop {
+        let mut chars = rest.chars();
+        let literal = match chars.next() {
+            Some('\\') => chars.next().filter(|escaped| stands_for_itself(*escaped)),
+            Some('(' | ')' | '.' | '[' | ']' | '}' | '|' | '^' | '$') => None,
+            Some(c) => Some(c).filter(|c| !QUANTIFIERS.contains(c)),
+            None => None,
+        };
+        // What is repeated may be there any number of times.
+        match literal {
+            Some(c) if !chars.as_str().starts_with(QUANTIFIERS) => text.push(c),
+            _ => return (text, rest),
+        }
+        rest = chars.as_str();
+    }
 }
 
 /// Passes over `[^)]*`, whose parentheses are only characters.
