@@ -13,7 +13,7 @@ use super::error::Error;
 use super::exchange::Exchange;
 use super::faults::ReverseError;
 use super::pattern::PathArguments;
-use super::reply::Core;
+use super::reply::{Core, Tenant};
 use super::settings::Settings;
 use super::site::Site;
 use crate::http::{BodyPlan, HttpServer, Request, RequestHead, Responder, Service};
@@ -111,14 +111,14 @@ impl Service for Application {
 
     fn call(&self, request: Request, responder: Responder) {
         let (endpoint, arguments) = self.site.find(&request);
-        let (arguments, fault) = match arguments {
+        let (path_arguments, fault) = match arguments {
             Ok(arguments) => (arguments, None),
             Err(fault) => (PathArguments::default(), Some(fault)),
         };
-        let site = Rc::clone(&self.site);
-        let core = Core::new(site, Rc::clone(&endpoint), arguments, request, responder);
+        let (site, starter) = (Rc::clone(&self.site), Rc::clone(&endpoint));
+        let core = Core::begin(Tenant { site, endpoint, path_arguments, request, responder });
         match fault {
-            None => endpoint.start(Exchange { core }),
+            None => starter.start(Exchange { core }),
             Some(fault) => core.fail(&Error::from(fault)),
         }
     }

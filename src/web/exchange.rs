@@ -4,6 +4,7 @@
 //! away and give [`Finished`]. Read next: `incoming.rs`, what a handler can learn of the request, and
 //! `page.rs`, how it renders a template.
 
+use std::cell::RefMut;
 use std::rc::Rc;
 
 use super::chunk::Chunk;
@@ -12,7 +13,7 @@ use super::error::{Error, HttpError};
 use super::faults::{CookieError, HeadersSent, InvalidLocation};
 use super::handler::Finished;
 use super::location::location;
-use super::reply::{Core, Phase};
+use super::reply::{Core, Phase, Reply};
 use super::responder::Responder;
 use super::signed::create_signed_value;
 use crate::http::Headers;
@@ -208,23 +209,23 @@ impl Core {
         &self,
         change: impl FnOnce(&mut Headers) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        self.check_head_open("set_header")?;
-        change(&mut self.reply.borrow_mut().headers)
+        change(&mut self.open_head("set_header")?.headers)
     }
 
     #[track_caller]
     pub(super) fn try_set_cookie(&self, cookie: &Cookie) -> Result<(), Error> {
-        self.check_head_open("set_cookie")?;
+        drop(self.open_head("set_cookie")?);
         let set: Result<(), CookieError> = self.set_cookie(cookie);
         Ok(set?)
     }
 
+    /// The reply, if nothing of it was sent.
     #[track_caller]
-    fn check_head_open(&self, call: &str) -> Result<(), Error> {
-        self.check_open(call)?;
-        if self.reply.borrow().phase == Phase::Streaming {
+    fn open_head(&self, call: &str) -> Result<RefMut<'_, Reply>, Error> {
+        let reply = self.open_reply(call)?;
+        if reply.phase == Phase::Streaming {
             return Err(HeadersSent.into());
         }
-        Ok(())
+        Ok(reply)
     }
 }

@@ -15,6 +15,7 @@ use super::endpoint::Endpoint;
 use super::escape::url_escape;
 use super::faults::{ArgumentError, MissingSetting, ReverseError};
 use super::pattern::{PathArguments, Pattern};
+use super::reply::Core;
 use super::settings::Settings;
 use super::signed::CookieSecret;
 use super::static_files::{FileRoot, normalize};
@@ -22,11 +23,8 @@ use super::template::Templates;
 use crate::http::{Headers, RequestHead};
 use crate::ioloop::IoLoop;
 
-/// So many headers keep their memory for the next response; more are in use only in a burst.
-const SPARE_HEADERS: usize = 64;
-
-/// Larger ones are not kept: a spare must not be a hoard.
-const SPARE_CAPACITY: usize = 4 * 1024;
+/// So many places wait for the next request; more are in use only in a burst.
+const SPARE_CORES: usize = 64;
 
 /// What an application is made of.
 pub(super) struct Site {
@@ -34,8 +32,8 @@ pub(super) struct Site {
     pub(super) templates: Templates,
     /// What every response begins with.
     pub(super) headers: Headers,
-    /// The memory of headers that were sent, for the next response.
-    pub(super) spare_headers: RefCell<Vec<Headers>>,
+    /// Places that requests have left, for the next ones.
+    pub(super) spare_cores: RefCell<Vec<Rc<Core>>>,
     pub(super) urls: Arc<Urls>,
     /// Signs flash messages when there is no `cookie_secret`: good until the process ends.
     pub(super) flash_secret: OnceCell<CookieSecret>,
@@ -90,17 +88,16 @@ impl Site {
         of_routes.chain([&self.not_found])
     }
 
-    /// What a response begins with, in memory that another one has left.
-    pub(super) fn take_headers(&self) -> Headers {
-        let mut headers = self.spare_headers.borrow_mut().pop().unwrap_or_default();
-        headers.copy_from(&self.headers);
-        headers
+    /// A place for a request.
+    pub(super) fn take_core(&self) -> Rc<Core> {
+        self.spare_cores.borrow_mut().pop().unwrap_or_default()
     }
 
-    pub(super) fn give_headers(&self, headers: Headers) {
-        let mut spare = self.spare_headers.borrow_mut();
-        if spare.len() < SPARE_HEADERS && (1..=SPARE_CAPACITY).contains(&headers.capacity()) {
-            spare.push(headers);
+    /// Takes it back, empty.
+    pub(super) fn give_core(&self, core: Rc<Core>) {
+        let mut spare = self.spare_cores.borrow_mut();
+        if spare.len() < SPARE_CORES {
+            spare.push(core);
         }
     }
 
