@@ -30,7 +30,7 @@ pub(super) struct Connection {
     pub(super) machine: RefCell<http1::Connection>,
     /// The body that is being read.
     pub(super) intake: RefCell<Option<Intake>>,
-    pub(super) exchange: Cell<Exchange>,
+    pub(super) exchange: Exchange,
     pub(super) life: Cell<Life>,
     /// `received` is running, and will look after everything when it is done.
     pub(super) pumping: Cell<bool>,
@@ -73,7 +73,7 @@ impl Connection {
             stream: stream.downgrade(),
             machine: RefCell::new(machine),
             intake: RefCell::default(),
-            exchange: Cell::default(),
+            exchange: Exchange::default(),
             life: Cell::new(Life::Serving),
             pumping: Cell::new(false),
             paused: Cell::new(false),
@@ -161,7 +161,7 @@ impl Connection {
     /// `close_all_connections`: now if nothing is going on, else after the answer.
     pub(super) fn retire(&self) {
         self.machine.borrow_mut().no_keep_alive();
-        if let (false, Some(stream)) = (self.exchange.get().open, self.stream.upgrade()) {
+        if let (false, Some(stream)) = (self.exchange.open.get(), self.stream.upgrade()) {
             Self::close_when_sent(&stream);
         }
     }

@@ -76,16 +76,27 @@ impl Connection {
         let mut parts = self.server.take_parts();
         let mut requests = 0;
         loop {
-            if !input.rest().is_empty() && intake.as_ref().is_some_and(Intake::is_full) {
-                self.pause(stream);
-                break;
-            }
-            if !input.rest().is_empty() && self.owes_much(stream) {
-                self.pause_until_sent(stream);
-                break;
+            if !input.rest().is_empty() {
+                if intake.as_ref().is_some_and(Intake::is_full) {
+                    self.pause(stream);
+                    break;
+                }
+                if self.owes_much(stream) {
+                    self.pause_until_sent(stream);
+                    break;
+                }
             }
             let event = self.machine.borrow_mut().next_event(&mut input, &mut parts.head);
             let done = match event {
+                Ok(Event::Request) if parts.head.body_length() == BodyLength::None => {
+                    // Nothing to plan and nothing to gather: its end is the next event.
+                    let end = self.machine.borrow_mut().next_event(&mut input, &mut parts.head);
+                    debug_assert_eq!(end, Ok(Event::EndOfMessage));
+                    requests += 1;
+                    let request = std::mem::replace(&mut parts, self.server.take_parts());
+                    self.serve_bodiless(stream, request);
+                    Ok(())
+                }
                 Ok(Event::Request) => {
                     let request = std::mem::replace(&mut parts, self.server.take_parts());
                     self.begin_request(stream, request).map(|next| intake = Some(next))
@@ -119,19 +130,27 @@ impl Connection {
         input.used()
     }
 
-    /// A head is complete: asks the service for its plan, and calls it if it wants the body as a
+    /// A request without a body is here whole.
+    fn serve_bodiless(self: &Rc<Self>, stream: &IoStream, mut parts: Box<Parts>) {
+        let number = self.arrive(stream, &mut parts);
+        self.serve(stream, Request::new(parts, None, Rc::clone(&self.server)), number);
+    }
+
+    /// Notes when and from where a request has come, and opens its exchange. Gives its number.
+    fn arrive(&self, stream: &IoStream, parts: &mut Parts) -> u64 {
+        parts.received = stream.io_loop().now();
+        parts.origin = self.server.origin(stream.peer(), &parts.head);
+        self.open(parts)
+    }
+
+    /// A head is complete, and a body follows: asks the service for its plan, and calls it if it wants the body as a
     /// stream.
     fn begin_request(
         self: &Rc<Self>,
         stream: &IoStream,
         mut parts: Box<Parts>,
     ) -> Result<Intake, BodyError> {
-        parts.received = stream.io_loop().now();
-        parts.origin = self.server.origin(stream.peer(), &parts.head);
-        let number = self.open(&parts);
-        if parts.head.body_length() == BodyLength::None {
-            return Ok(Intake::gather(parts, None));
-        }
+        let number = self.arrive(stream, &mut parts);
         let plan = self.server.plan(stream.io_loop(), &parts.head);
         let bytes_max = plan.bytes_max.unwrap_or(self.server.limits.body_bytes_max);
         if matches!(parts.head.body_length(), BodyLength::Known(length) if length > bytes_max) {
@@ -161,12 +180,11 @@ impl Connection {
         intake: Option<Intake>,
     ) -> Result<(), BodyError> {
         let finished = intake.map(Intake::finish).transpose();
-        let exchange = self.exchange.get();
-        if finished.is_err() && !exchange.open {
+        if finished.is_err() && !self.exchange.open.get() {
             return Ok(()); // answered already; another answer would be taken for the next one's
         }
         let Some(parts) = finished?.flatten() else { return Ok(()) };
-        let number = exchange.number;
+        let number = self.exchange.number.get();
         self.serve(stream, Request::new(parts, None, Rc::clone(&self.server)), number);
         Ok(())
     }
@@ -175,8 +193,7 @@ impl Connection {
     /// from the responder that it drops.
     fn serve(self: &Rc<Self>, stream: &IoStream, request: Request, number: u64) {
         let responder = Responder::new(self, number);
-        let service = Rc::clone(&self.server.service);
-        let place = self.server.place;
+        let (service, place) = (&self.server.service, self.server.place);
         stream.io_loop().run_guarded("request", place, || service.call(request, responder));
     }
 
@@ -223,7 +240,7 @@ impl Connection {
         if !answered {
             stream.close(); // half an answer is no answer
         }
-        if self.exchange.get().open {
+        if self.exchange.open.get() {
             self.end_exchange(stream);
         }
     }

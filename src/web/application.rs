@@ -12,7 +12,6 @@ use super::builder::ApplicationBuilder;
 use super::error::Error;
 use super::exchange::Exchange;
 use super::faults::ReverseError;
-use super::pattern::PathArguments;
 use super::reply::{Core, Tenant};
 use super::settings::Settings;
 use super::site::Site;
@@ -111,14 +110,13 @@ impl Service for Application {
 
     fn call(&self, request: Request, responder: Responder) {
         let (endpoint, arguments) = self.site.find(&request);
-        let (path_arguments, fault) = match arguments {
-            Ok(arguments) => (arguments, None),
-            Err(fault) => (PathArguments::default(), Some(fault)),
-        };
-        let (site, starter) = (Rc::clone(&self.site), Rc::clone(&endpoint));
-        let core = Core::begin(Tenant { site, endpoint, path_arguments, request, responder });
+        let fault = arguments.as_ref().err().cloned();
+        let path_arguments = arguments.unwrap_or_default();
+        let (site, answering) = (Rc::clone(&self.site), Rc::clone(endpoint));
+        let core =
+            Core::begin(Tenant { site, endpoint: answering, path_arguments, request, responder });
         match fault {
-            None => starter.start(Exchange { core }),
+            None => Rc::clone(endpoint).start(Exchange { core }),
             Some(fault) => core.fail(&Error::from(fault)),
         }
     }

@@ -28,7 +28,7 @@ use crate::http::{self, Headers, Status};
 use crate::ioloop::IoLoop;
 use crate::log::{self, Level};
 
-/// Larger memory is not kept for the next request.
+/// Larger memory is not kept for the next request: a spare must not be a hoard.
 const SPARE_CAPACITY: usize = 4 * 1024;
 
 /// A place for one request at a time, with what was learnt of it and what will be answered. When the
@@ -116,12 +116,15 @@ impl Core {
         core
     }
 
-    /// Moves out. The memory of headers and body stays, unless there is too much of it to keep.
-    fn leave(&mut self) -> Option<Tenant> {
+    /// Whoever lives here moves out. The memory of headers and body stays, unless there is too much of
+    /// it to keep.
+    fn leave(&mut self) -> Option<Rc<Site>> {
+        let site = Rc::clone(&self.tenant.as_ref()?.site);
+        self.tenant = None;
         self.body_stream.take();
         self.known.clear();
         self.reply.get_mut().clear();
-        self.tenant.take()
+        Some(site)
     }
 
     /// Sets a cookie; a second one of the same name replaces the first.
@@ -268,7 +271,8 @@ impl Core {
         let (status, reason, headers) = reply.take_head();
         drop(reply); // the transport may call back into the handler's code
         self.responder.send(status, &reason, &headers, body);
-        self.reply.borrow_mut().keep(headers, written);
+        let mut reply = self.reply.borrow_mut();
+        (reply.headers, reply.body) = (headers, written); // for their memory
         Ok(())
     }
 
@@ -382,8 +386,8 @@ impl Keeper for Core {
 
     /// The next request may have the place, unless somebody still holds a [`Responder`](super::Responder).
     fn ended(mut self: Rc<Self>) {
-        if let Some(tenant) = Rc::get_mut(&mut self).and_then(Self::leave) {
-            tenant.site.give_core(self);
+        if let Some(site) = Rc::get_mut(&mut self).and_then(Self::leave) {
+            site.give_core(self);
         }
     }
 }
@@ -421,21 +425,19 @@ fn has_no_body(status: u16) -> bool {
 impl Reply {
     /// Everything as before the first request, but for the memory.
     fn clear(&mut self) {
-        let (headers, body) = (std::mem::take(&mut self.headers), std::mem::take(&mut self.body));
-        *self = Self::default();
-        self.keep(headers, body);
-    }
-
-    /// Keeps memory for what comes next: a spare must not be a hoard.
-    fn keep(&mut self, mut headers: Headers, mut body: Vec<u8>) {
-        if headers.capacity() <= SPARE_CAPACITY {
-            headers.clear();
-            self.headers = headers;
+        self.phase = Phase::Open;
+        self.reason = String::new();
+        self.cookies.clear();
+        self.compressor = None;
+        self.flash = None;
+        (self.complained, self.failing) = (false, false);
+        if self.headers.capacity() > SPARE_CAPACITY {
+            self.headers = Headers::new();
         }
-        if body.capacity() <= SPARE_CAPACITY {
-            body.clear();
-            self.body = body;
+        if self.body.capacity() > SPARE_CAPACITY {
+            self.body = Vec::new();
         }
+        self.body.clear();
     }
 
     /// What the transport needs; the status stays for the log.
@@ -445,7 +447,7 @@ impl Reply {
     }
 
     fn add_cookies(&mut self) {
-        for (_, header) in std::mem::take(&mut self.cookies) {
+        for (_, header) in self.cookies.drain(..) {
             self.headers.add("Set-Cookie", header).expect("a cookie was checked when it was set");
         }
     }

@@ -51,6 +51,9 @@ pub(super) struct Urls {
     pub(super) static_prefix: String,
 }
 
+/// A handler and what its pattern caught.
+type Found<'a> = (&'a Rc<dyn Endpoint>, Result<PathArguments, ArgumentError>);
+
 /// One pattern and the handler of its paths.
 pub(super) struct Route {
     pub(super) pattern: Pattern,
@@ -60,25 +63,23 @@ pub(super) struct Route {
 impl Site {
     /// The handler for a request and what its pattern caught: routes of its host first, then routes of
     /// every host, then those of the default host (unless a proxy named the client).
-    pub(super) fn find(
-        &self,
-        request: &RequestHead,
-    ) -> (Rc<dyn Endpoint>, Result<PathArguments, ArgumentError>) {
+    pub(super) fn find(&self, request: &RequestHead) -> Found<'_> {
         let path = request.path();
-        let of_host = |name: &str| {
-            let fits = |pattern: &Pattern| pattern.matches(name).is_some();
-            let groups = self.hosts.iter().filter(move |(pattern, _)| fits(pattern));
-            groups.flat_map(|(_, routes)| routes).find_map(|route| route.matches(path))
-        };
-        let by_name = || (!self.hosts.is_empty()).then(|| of_host(&request.host_name())).flatten();
+        let hosted = !self.hosts.is_empty();
+        let by_name = || hosted.then(|| self.of_host(&request.host_name(), path)).flatten();
         let by_default = || {
-            let default = self.settings.default_host.as_deref();
-            default.filter(|_| request.header("X-Real-Ip").is_none()).and_then(of_host)
+            let default = self.settings.default_host.as_deref().filter(|_| hosted)?;
+            self.of_host(default, path).filter(|_| request.header("X-Real-Ip").is_none())
         };
         by_name()
             .or_else(|| self.routes.iter().find_map(|route| route.matches(path)))
             .or_else(by_default)
-            .unwrap_or_else(|| (Rc::clone(&self.not_found), Ok(PathArguments::default())))
+            .unwrap_or_else(|| (&self.not_found, Ok(PathArguments::default())))
+    }
+
+    fn of_host(&self, name: &str, path: &str) -> Option<Found<'_>> {
+        let groups = self.hosts.iter().filter(|(pattern, _)| pattern.matches(name).is_some());
+        groups.flat_map(|(_, routes)| routes).find_map(|route| route.matches(path))
     }
 
     /// Everything that may answer.
@@ -125,11 +126,8 @@ impl Site {
 }
 
 impl Route {
-    fn matches(
-        &self,
-        path: &str,
-    ) -> Option<(Rc<dyn Endpoint>, Result<PathArguments, ArgumentError>)> {
-        self.pattern.matches(path).map(|arguments| (Rc::clone(&self.endpoint), arguments))
+    fn matches(&self, path: &str) -> Option<Found<'_>> {
+        self.pattern.matches(path).map(|arguments| (&self.endpoint, arguments))
     }
 }
 

@@ -245,8 +245,8 @@ impl Connection {
             self.see(Seen::Close);
             return Ok(Event::Closed);
         }
-        let (limits, lenient) = (Rc::clone(&self.limits), self.lenient);
-        match parse::request_head(input.rest(), &mut self.progress, &limits, lenient, head)? {
+        let (progress, limits) = (&mut self.progress, &self.limits);
+        match parse::request_head(input.rest(), progress, limits, self.lenient, head)? {
             Some(length) => {
                 input.take(length);
                 self.begin(head);

@@ -132,9 +132,27 @@ impl Headers {
     /// Replaces every header of this name by one, at the end.
     pub fn set(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), InvalidHeader> {
         let name = check(name, value.as_ref())?;
-        self.remove_all(name);
-        self.push(name, value.as_ref());
+        if self.may_have(name) {
+            self.replace(name, value.as_ref());
+        } else {
+            self.push(name, value.as_ref());
+        }
         Ok(())
+    }
+
+    /// Most of those that are replaced are the last, or the only one: then the name can stay.
+    fn replace(&mut self, name: Name<'_>, value: &[u8]) {
+        let alone = self.repeated & name.bit == 0;
+        match self.position(name.text) {
+            Some(line) if alone && line.end == self.block.len() => {
+                self.block.truncate(line.start + name.text.len() + ": ".len());
+                self.push_value(value);
+            }
+            _ => {
+                self.remove_all(name);
+                self.push(name, value);
+            }
+        }
     }
 
     /// Adds one more header, beside those of the same name.
@@ -252,6 +270,10 @@ impl Headers {
             capitalize(&mut self.block[start..]);
         }
         self.block.extend_from_slice(b": ");
+        self.push_value(value);
+    }
+
+    fn push_value(&mut self, value: &[u8]) {
         self.block.extend_from_slice(buffer::trim(value));
         self.block.extend_from_slice(b"\r\n");
     }
