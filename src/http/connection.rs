@@ -12,6 +12,7 @@ use reactor::{Instant, Token};
 
 use super::exchange::{Exchange, OnClose};
 use super::intake::Intake;
+use super::request::Origin;
 use super::shared::Shared;
 use crate::ioloop::{IoLoop, TimeoutHandle};
 use crate::iostream::{IoStream, WeakStream};
@@ -27,6 +28,8 @@ pub(super) struct Connection {
     this: Weak<Self>,
     pub(super) server: Rc<Shared>,
     pub(super) stream: WeakStream,
+    /// What its socket says about where requests come from.
+    pub(super) origin: Origin,
     pub(super) machine: RefCell<http1::Connection>,
     /// The body that is being read.
     pub(super) intake: RefCell<Option<Intake>>,
@@ -71,6 +74,7 @@ impl Connection {
             this: this.clone(),
             server: Rc::clone(server),
             stream: stream.downgrade(),
+            origin: server.origin(stream.peer()),
             machine: RefCell::new(machine),
             intake: RefCell::default(),
             exchange: Exchange::default(),

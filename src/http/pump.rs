@@ -139,7 +139,10 @@ impl Connection {
     /// Notes when and from where a request has come, and opens its exchange. Gives its number.
     fn arrive(&self, stream: &IoStream, parts: &mut Parts) -> u64 {
         parts.received = stream.io_loop().now();
-        parts.origin = self.server.origin(stream.peer(), &parts.head);
+        parts.origin = self.origin;
+        if let Some(trusted) = &self.server.trusted {
+            trusted.apply(stream.peer(), &parts.head, &mut parts.origin);
+        }
         self.open(parts)
     }
 

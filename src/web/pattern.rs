@@ -62,11 +62,10 @@ impl Pattern {
     /// What the groups caught, if the pattern fits all of `path`. Percent escapes are decoded after
     /// matching, so `%2F` stays inside its group; a plus sign is a plus sign.
     pub fn matches(&self, path: &str) -> Option<Result<PathArguments, ArgumentError>> {
-        if !begins(path, &self.start) {
-            return None;
-        }
-        let Some(regex) = &self.regex else {
-            return (path.len() == self.start.len()).then(|| Ok(PathArguments::default()));
+        let regex = match &self.regex {
+            _ if !self.may_match(path) => return None,
+            None => return Some(Ok(PathArguments::default())),
+            Some(regex) => regex,
         };
         if self.groups == 0 {
             return regex.is_match(path).then(|| Ok(PathArguments::default()));
@@ -76,7 +75,21 @@ impl Pattern {
             group.map(|group| decode_segment(group.as_str())).transpose()
         };
         let values = captures.iter().skip(1).map(decode).collect::<Result<Vec<_>, _>>();
-        Some(values.map(|values| PathArguments { values, names: self.names.clone() }))
+        let names = self.names.clone();
+        Some(
+            values.map(|values| PathArguments { caught: Some(Box::new(Caught { values, names })) }),
+        )
+    }
+
+    /// What can be said without the engine. Beginnings that differ mostly do so in their last
+    /// character: to look there first is quicker than to compare from the front.
+    #[inline]
+    pub(super) fn may_match(&self, path: &str) -> bool {
+        let (path, start) = (path.as_bytes(), self.start.as_bytes());
+        let Some(last) = start.len().checked_sub(1) else { return true };
+        path.get(last) == start.get(last)
+            && path.starts_with(start)
+            && (path.len() == start.len() || self.regex.is_some())
     }
 
     /// The path that this pattern matches with `arguments` in its groups, percent-encoded.
@@ -92,14 +105,6 @@ impl Pattern {
         }
         Ok(path)
     }
-}
-
-/// Beginnings that differ mostly do so in their last character: to look there first is quicker than to
-/// compare from the front.
-fn begins(path: &str, start: &str) -> bool {
-    let (path, start) = (path.as_bytes(), start.as_bytes());
-    let Some(last) = start.len().checked_sub(1) else { return true };
-    path.get(last) == start.get(last) && path.starts_with(start)
 }
 
 /// Decodes one percent-encoded piece of a path.
@@ -213,33 +218,44 @@ fn skip_class(chars: &mut std::str::Chars<'_>) -> Option<()> {
 /// What the groups of a pattern caught in one path.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PathArguments {
+    /// Most patterns have no groups.
+    caught: Option<Box<Caught>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Caught {
     values: Vec<Option<String>>,
     names: Option<Arc<[String]>>,
 }
 
 impl PathArguments {
+    fn values(&self) -> &[Option<String>] {
+        self.caught.as_deref().map_or(&[], |caught| &caught.values)
+    }
+
     /// The group at `index`, counted from 0; `None` if it took no part in the match.
     pub fn get(&self, index: usize) -> Option<&str> {
-        self.values.get(index)?.as_deref()
+        self.values().get(index)?.as_deref()
     }
 
     /// The group called `name`.
     pub fn named(&self, name: &str) -> Option<&str> {
-        self.get(self.names.as_ref()?.iter().position(|known| known == name)?)
+        let names = self.caught.as_ref()?.names.as_ref()?;
+        self.get(names.iter().position(|known| known == name)?)
     }
 
     /// All groups in order.
     pub fn iter(&self) -> impl Iterator<Item = Option<&str>> {
-        self.values.iter().map(Option::as_deref)
+        self.values().iter().map(Option::as_deref)
     }
 
     /// How many groups the pattern has.
     pub fn len(&self) -> usize {
-        self.values.len()
+        self.values().len()
     }
 
     /// True for a pattern without groups.
     pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
+        self.values().is_empty()
     }
 }

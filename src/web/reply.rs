@@ -153,19 +153,25 @@ impl Core {
         reply.reason.clone()
     }
 
-    /// The reply, until it is finished. Whoever goes on writing then gets one line in the log, the
-    /// client keeps what it has (S043, S044).
+    /// The reply, until it is finished.
+    #[inline]
     pub(super) fn open_reply(&self, call: &str) -> Result<RefMut<'_, Reply>, AlreadyFinished> {
-        let mut reply = self.reply.borrow_mut();
-        if reply.phase != Phase::Finished {
-            return Ok(reply);
-        }
-        if !std::mem::replace(&mut reply.complained, true) {
+        let reply = self.reply.borrow_mut();
+        if reply.phase == Phase::Finished {
             drop(reply);
+            return Err(self.complain(call));
+        }
+        Ok(reply)
+    }
+
+    /// Whoever goes on writing gets one line in the log, the client keeps what it has (S043, S044).
+    #[cold]
+    fn complain(&self, call: &str) -> AlreadyFinished {
+        if !std::mem::replace(&mut self.reply.borrow_mut().complained, true) {
             let what = self.request_line();
             log::application_error(&format!("{call} after the response was finished: {what}"));
         }
-        Err(AlreadyFinished)
+        AlreadyFinished
     }
 
     pub(super) fn check_open(&self, call: &str) -> Result<(), AlreadyFinished> {
@@ -213,8 +219,7 @@ impl Core {
     /// Sends the rest and closes the reply.
     #[track_caller]
     pub(super) fn finish(self: &Rc<Self>, chunk: Chunk<'_>) -> Result<(), Error> {
-        let phase = self.open_reply("finish")?.phase;
-        if phase == Phase::Streaming {
+        if self.open_reply("finish")?.phase == Phase::Streaming {
             self.write(chunk)?;
             self.flush();
             let compressor = self.reply.borrow_mut().compressor.take();
@@ -226,7 +231,9 @@ impl Core {
         } else {
             self.send_whole(chunk)?;
         }
-        self.log_request();
+        if self.site.settings.access_log {
+            self.log_request();
+        }
         self.endpoint.on_finish(&Exchange::of(self));
         Ok(())
     }
@@ -234,7 +241,9 @@ impl Core {
     #[track_caller]
     fn send_whole(&self, chunk: Chunk<'_>) -> Result<(), Error> {
         let (is_json, bytes) = (chunk.is_json(), chunk.into_bytes()?);
-        self.flush_flash();
+        if self.reply.borrow().flash.is_some() {
+            self.flush_flash();
+        }
         let mut reply = self.reply.borrow_mut();
         if is_json {
             reply.headers.set("Content-Type", "application/json; charset=UTF-8")?;
@@ -266,7 +275,9 @@ impl Core {
             compressed = compressor.finish(body);
             body = &compressed;
         }
-        reply.add_cookies();
+        if !reply.cookies.is_empty() {
+            reply.add_cookies();
+        }
         reply.phase = Phase::Finished;
         let (status, reason, headers) = reply.take_head();
         drop(reply); // the transport may call back into the handler's code
@@ -322,7 +333,9 @@ impl Core {
                 // for the whole.
                 self.reply.borrow_mut().phase = Phase::Finished;
                 self.responder.abort();
-                self.log_request();
+                if self.site.settings.access_log {
+                    self.log_request();
+                }
             }
             Phase::Open => {
                 self.clear();
@@ -362,9 +375,6 @@ impl Core {
 
     /// T188: one line for each request.
     fn log_request(&self) {
-        if !self.site.settings.access_log {
-            return;
-        }
         let status = self.reply.borrow().status;
         let level = match status {
             ..400 => Level::Info,

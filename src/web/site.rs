@@ -65,15 +65,22 @@ impl Site {
     /// every host, then those of the default host (unless a proxy named the client).
     pub(super) fn find(&self, request: &RequestHead) -> Found<'_> {
         let path = request.path();
-        let hosted = !self.hosts.is_empty();
-        let by_name = || hosted.then(|| self.of_host(&request.host_name(), path)).flatten();
-        let by_default = || {
-            let default = self.settings.default_host.as_deref().filter(|_| hosted)?;
-            self.of_host(default, path).filter(|_| request.header("X-Real-Ip").is_none())
-        };
-        by_name()
-            .or_else(|| self.routes.iter().find_map(|route| route.matches(path)))
-            .or_else(by_default)
+        if !self.hosts.is_empty()
+            && let Some(found) = self.of_host(&request.host_name(), path)
+        {
+            return found;
+        }
+        for route in &self.routes {
+            if route.pattern.may_match(path)
+                && let Some(arguments) = route.pattern.matches(path)
+            {
+                return (&route.endpoint, arguments);
+            }
+        }
+        let default = self.settings.default_host.as_deref();
+        default
+            .filter(|_| request.header("X-Real-Ip").is_none())
+            .and_then(|default| self.of_host(default, path))
             .unwrap_or_else(|| (&self.not_found, Ok(PathArguments::default())))
     }
 

@@ -192,6 +192,7 @@ fn status_line(status: Status, reason: &str, out: &mut Vec<u8>) {
 
 impl BodyWriter {
     /// A piece of the body; what must not be sent is refused before anything is written.
+    #[inline]
     pub(super) fn data(&mut self, data: &[u8], out: &mut Vec<u8>) -> Result<(), Misuse> {
         match self {
             _ if data.is_empty() => {} // an empty chunk would be the last one

@@ -29,6 +29,7 @@ pub struct Headers {
     block: Vec<u8>, // `Name: value\r\n`, again and again
     names: u64,     // a bit for each name that is present, so that most questions need no search
     repeated: u64,  // a bit for each name that may be present more than once
+    last: usize,    // where the last line begins; at the end, if that is not known
 }
 
 /// The names that most answers are made of: they need no check, no change of case, and have a bit
@@ -126,7 +127,7 @@ impl std::error::Error for InvalidHeader {}
 impl Headers {
     /// No headers, and no memory.
     pub const fn new() -> Self {
-        Self { block: Vec::new(), names: 0, repeated: 0 }
+        Self { block: Vec::new(), names: 0, repeated: 0, last: 0 }
     }
 
     /// Replaces every header of this name by one, at the end.
@@ -143,15 +144,12 @@ impl Headers {
     /// Most of those that are replaced are the last, or the only one: then the name can stay.
     fn replace(&mut self, name: Name<'_>, value: &[u8]) {
         let alone = self.repeated & name.bit == 0;
-        match self.position(name.text) {
-            Some(line) if alone && line.end == self.block.len() => {
-                self.block.truncate(line.start + name.text.len() + ": ".len());
-                self.push_value(value);
-            }
-            _ => {
-                self.remove_all(name);
-                self.push(name, value);
-            }
+        if alone && value_of(&self.block[self.last..], name.text).is_some() {
+            self.block.truncate(self.last + name.text.len() + ": ".len());
+            self.push_value(value);
+        } else {
+            self.remove_all(name);
+            self.push(name, value);
         }
     }
 
@@ -193,6 +191,7 @@ impl Headers {
         while more {
             let Some(line) = self.position(name.text) else { break };
             self.block.drain(line);
+            self.last = self.block.len();
             more = self.repeated & name.bit != 0;
         }
         if name.bit < 1 << KNOWN.len() {
@@ -204,15 +203,15 @@ impl Headers {
     /// Forgets all headers and keeps the memory, for the next answer.
     pub fn clear(&mut self) {
         self.block.clear();
-        (self.names, self.repeated) = (0, 0);
+        (self.names, self.repeated, self.last) = (0, 0, 0);
     }
 
     /// Becomes a copy of `other`, in the memory it has.
     pub fn copy_from(&mut self, other: &Self) {
-        let Self { block, names, repeated } = other;
+        let Self { block, names, repeated, last } = other;
         self.block.clear();
         self.block.extend_from_slice(block);
-        (self.names, self.repeated) = (*names, *repeated);
+        (self.names, self.repeated, self.last) = (*names, *repeated, *last);
     }
 
     /// How much memory they occupy, for those who keep headers in a pool.
@@ -264,6 +263,7 @@ impl Headers {
         self.repeated |= self.names & name.bit;
         self.names |= name.bit;
         let start = self.block.len();
+        self.last = start;
         self.block.reserve(name.text.len() + value.len() + 4);
         self.block.extend_from_slice(name.text.as_bytes());
         if !name.is_known {
@@ -327,15 +327,27 @@ fn capitalize(name: &mut [u8]) {
 /// T141: a token for a name; for a value visible characters, space, tab, and 0x80 to 0xFF.
 fn check<'a>(name: &'a str, value: &[u8]) -> Result<Name<'a>, InvalidHeader> {
     let name = Name::new(name);
-    // Without a way out in the middle these loops are shorter than with one.
-    let all = |text: &[u8], class| text.iter().fold(class, |all, &b| all & CLASS[usize::from(b)]);
-    if !name.is_known && (name.text.is_empty() || all(name.text.as_bytes(), TOKEN) == 0) {
+    if !name.is_known && (name.text.is_empty() || !all(name.text.as_bytes(), TOKEN)) {
         return Err(InvalidHeader::Name);
     }
-    if all(value, VALUE) == 0 {
-        return Err(InvalidHeader::Value);
-    }
-    Ok(name)
+    let (words, rest) = value.as_chunks::<8>();
+    let clean = |word: &[u8; 8]| !has_control(u64::from_ne_bytes(*word)) || all(word, VALUE);
+    if words.iter().all(clean) && all(rest, VALUE) { Ok(name) } else { Err(InvalidHeader::Value) }
+}
+
+/// Without a way out in the middle this loop is shorter than with one.
+fn all(text: &[u8], class: u8) -> bool {
+    text.iter().fold(class, |all, &byte| all & CLASS[usize::from(byte)]) != 0
+}
+
+/// Whether one of eight bytes is below the space, or DEL. That may be a tab; it seldom is.
+const fn has_control(word: u64) -> bool {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGH_BITS: u64 = 0x80 * ONES;
+    let below_space = word.wrapping_sub(0x20 * ONES) & !word;
+    let from_del = word ^ (0x7f * ONES); // zero where it was DEL
+    let is_del = from_del.wrapping_sub(ONES) & !from_del;
+    (below_space | is_del) & HIGH_BITS != 0
 }
 
 pub(super) const fn is_value(byte: u8) -> bool {

@@ -275,10 +275,18 @@ fn target(head: &mut RequestHead) -> Result<(), Reason> {
         }
     };
     let end = head.line.len();
-    let question = buffer::find_byte(&head.line.as_bytes()[path_at..], b'?');
+    let question = question_mark(&head.line.as_bytes()[path_at..]);
     head.path = path_at..question.map_or(end, |length| path_at + length);
     head.query = question.map(|length| path_at + length + 1..end);
     Ok(())
+}
+
+/// Most targets are too short for a search that looks at many bytes at once to be worth its start.
+fn question_mark(text: &[u8]) -> Option<usize> {
+    if text.len() > 32 {
+        return buffer::find_byte(text, b'?');
+    }
+    text.iter().position(|byte| *byte == b'?')
 }
 
 /// RFC 9112 part 5.2, only for the lenient: a line that begins with white space goes on where the
