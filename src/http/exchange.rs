@@ -151,6 +151,7 @@ impl Connection {
 
     /// The stream, if this exchange may still be answered. A client that is gone is no error; an
     /// answer that was given already is a bug, and said so (S043).
+    #[inline]
     fn stream_for(&self, number: u64) -> Option<IoStream> {
         if self.is_open(number) {
             return self.stream.upgrade().filter(|stream| !stream.closed());
@@ -166,6 +167,7 @@ impl Connection {
         self.exchange.status.set(Some(status));
     }
 
+    #[inline]
     fn say(&self, stream: &IoStream, event: Outgoing<'_>) -> Result<(), LocalError> {
         let mut machine = self.machine.borrow_mut();
         // To a closed stream there is nothing to say, and nobody to complain.
@@ -173,14 +175,12 @@ impl Connection {
     }
 
     /// What follows from what was said.
+    #[inline]
     fn said(&self, stream: &IoStream, number: u64, said: Result<(), LocalError>) {
-        if let Err(error) = said {
-            log::application_error(&error.to_string());
-            match error {
-                LocalError { misuse: Misuse::OutOfTurn, .. } => return,
-                LocalError { state: Writing::Owed, .. } => return self.answer_500(number),
-                _ => {}
-            }
+        if let Err(error) = said
+            && self.is_beyond_repair(number, &error)
+        {
+            return;
         }
         let writing = self.machine.borrow().writing();
         match writing {
@@ -190,6 +190,21 @@ impl Connection {
                 stream.close_after_write();
             }
             Writing::Owed | Writing::Body | Writing::Upgraded => {}
+        }
+    }
+
+    /// An answer that was refused: a bug of whoever gives it. True if nothing follows from what was
+    /// written so far.
+    #[cold]
+    fn is_beyond_repair(&self, number: u64, error: &LocalError) -> bool {
+        log::application_error(&error.to_string());
+        match error {
+            LocalError { misuse: Misuse::OutOfTurn, .. } => true,
+            LocalError { state: Writing::Owed, .. } => {
+                self.answer_500(number);
+                true
+            }
+            _ => false,
         }
     }
 

@@ -39,10 +39,18 @@ impl Exchange {
     /// afterwards, the client does not wait for (S047).
     #[track_caller]
     pub fn finish<'a>(self, chunk: impl Into<Chunk<'a>>) -> Finished {
-        if let Err(error) = self.core.finish(chunk.into()) {
+        if let Err(error) = self.end(chunk.into()) {
             self.core.fail(&error);
         }
         Finished::PROOF
+    }
+
+    /// Sends the rest and closes the reply.
+    #[track_caller]
+    pub(super) fn end(&self, chunk: Chunk<'_>) -> Result<(), Error> {
+        self.core.finish(chunk)?;
+        self.core.endpoint.on_finish(self);
+        Ok(())
     }
 
     /// Sends the visitor elsewhere with a 302. `//host` is taken for the path `/host`, and a target
@@ -220,6 +228,7 @@ impl Core {
     }
 
     /// The reply, if nothing of it was sent.
+    #[inline]
     #[track_caller]
     fn open_head(&self, call: &str) -> Result<RefMut<'_, Reply>, Error> {
         let reply = self.open_reply(call)?;

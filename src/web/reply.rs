@@ -216,9 +216,9 @@ impl Core {
         }
     }
 
-    /// Sends the rest and closes the reply.
+    /// Sends the rest and closes the reply; the handler has not heard of it yet, see [`Exchange::end`].
     #[track_caller]
-    pub(super) fn finish(self: &Rc<Self>, chunk: Chunk<'_>) -> Result<(), Error> {
+    pub(super) fn finish(&self, chunk: Chunk<'_>) -> Result<(), Error> {
         if self.open_reply("finish")?.phase == Phase::Streaming {
             self.write(chunk)?;
             self.flush();
@@ -234,7 +234,6 @@ impl Core {
         if self.site.settings.access_log {
             self.log_request();
         }
-        self.endpoint.on_finish(&Exchange::of(self));
         Ok(())
     }
 
@@ -352,7 +351,7 @@ impl Core {
     fn send_empty_500(self: &Rc<Self>) {
         self.clear();
         self.set_status(500, "");
-        let _ = self.finish(().into()); // it may have been finished before the page broke
+        let _ = Exchange::of(self).end(().into()); // it may have been finished before the page broke
     }
 
     /// Forgets status, headers and body; cookies stay, as in Tornado.

@@ -47,6 +47,7 @@ impl BodyReader {
     }
 
     /// The next piece, at most `piece_max` long.
+    #[inline]
     pub(super) fn next_piece<'a>(
         &mut self,
         input: &mut Input<'a>,

@@ -178,6 +178,7 @@ impl Connection {
     ///
     /// When it fails, nothing was appended. A head that was refused may be replaced by a better
     /// one; a body that was refused leaves a broken answer, see [`Connection::must_close`].
+    #[inline]
     pub fn send(&mut self, event: Outgoing<'_>, out: &mut Vec<u8>) -> Result<(), LocalError> {
         let error = |misuse| LocalError { state: self.writing, misuse };
         let said = said(&event).ok_or(error(Misuse::Status))?;

@@ -82,11 +82,17 @@ struct Name<'a> {
 }
 
 impl<'a> Name<'a> {
+    /// A name that is written in the code costs nothing: it is looked up when that is compiled.
+    #[inline]
     fn new(text: &'a str) -> Self {
-        if let Some(known) = Known::exactly(text) {
-            return Self { text, bit: known.bit(), is_known: true };
+        match Known::exactly(text) {
+            Some(known) => Self { text, bit: known.bit(), is_known: true },
+            None => Self::unusual(text),
         }
-        // Somebody may have his own idea of upper and lower case.
+    }
+
+    /// Somebody may have his own idea of upper and lower case.
+    fn unusual(text: &'a str) -> Self {
         let alike = KNOWN.iter().position(|known| known.eq_ignore_ascii_case(text));
         let shared = || KNOWN.len() + text.len() % (64 - KNOWN.len());
         let bit = 1 << alike.unwrap_or_else(shared);
@@ -131,12 +137,17 @@ impl Headers {
     }
 
     /// Replaces every header of this name by one, at the end.
+    #[inline]
     pub fn set(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), InvalidHeader> {
-        let name = check(name, value.as_ref())?;
+        self.set_named(Name::new(name), value.as_ref())
+    }
+
+    fn set_named(&mut self, name: Name<'_>, value: &[u8]) -> Result<(), InvalidHeader> {
+        check(name, value)?;
         if self.may_have(name) {
-            self.replace(name, value.as_ref());
+            self.replace(name, value);
         } else {
-            self.push(name, value.as_ref());
+            self.push(name, value);
         }
         Ok(())
     }
@@ -155,14 +166,16 @@ impl Headers {
 
     /// Adds one more header, beside those of the same name.
     pub fn add(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), InvalidHeader> {
-        let name = check(name, value.as_ref())?;
+        let name = Name::new(name);
+        check(name, value.as_ref())?;
         self.push(name, value.as_ref());
         Ok(())
     }
 
     /// The first value of this name.
+    #[inline]
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.get_list(name).next()
+        if self.may_have(Name::new(name)) { self.get_list(name).next() } else { None }
     }
 
     /// All values of this name, in order.
@@ -325,14 +338,13 @@ fn capitalize(name: &mut [u8]) {
 }
 
 /// T141: a token for a name; for a value visible characters, space, tab, and 0x80 to 0xFF.
-fn check<'a>(name: &'a str, value: &[u8]) -> Result<Name<'a>, InvalidHeader> {
-    let name = Name::new(name);
+fn check(name: Name<'_>, value: &[u8]) -> Result<(), InvalidHeader> {
     if !name.is_known && (name.text.is_empty() || !all(name.text.as_bytes(), TOKEN)) {
         return Err(InvalidHeader::Name);
     }
     let (words, rest) = value.as_chunks::<8>();
     let clean = |word: &[u8; 8]| !has_control(u64::from_ne_bytes(*word)) || all(word, VALUE);
-    if words.iter().all(clean) && all(rest, VALUE) { Ok(name) } else { Err(InvalidHeader::Value) }
+    if words.iter().all(clean) && all(rest, VALUE) { Ok(()) } else { Err(InvalidHeader::Value) }
 }
 
 /// Without a way out in the middle this loop is shorter than with one.
@@ -389,6 +401,7 @@ fn lines(block: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// The value, if the line has this name.
+#[inline]
 fn value_of<'a>(line: &'a [u8], name: &str) -> Option<&'a [u8]> {
     let (start, rest) = line.split_at_checked(name.len())?;
     let found = rest.starts_with(b": ") && buffer::same_word(start, name.as_bytes());
