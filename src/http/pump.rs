@@ -73,33 +73,28 @@ impl Connection {
     fn pump(self: &Rc<Self>, stream: &IoStream, bytes: &[u8]) -> usize {
         let mut input = self.machine.borrow_mut().receive(stream.io_loop().now(), bytes);
         let mut intake = self.intake.take();
-        let mut parts = self.server.take_parts();
+        let mut parts = None; // taken when there is something to read
         let mut requests = 0;
         loop {
-            if !input.rest().is_empty() {
-                if intake.as_ref().is_some_and(Intake::is_full) {
-                    self.pause(stream);
+            if input.rest().is_empty() {
+                if self.machine.borrow_mut().await_request() {
                     break;
                 }
-                if self.owes_much(stream) {
-                    self.pause_until_sent(stream);
-                    break;
-                }
+            } else if self.is_behind(stream, intake.as_ref()) {
+                break;
             }
-            let event = self.machine.borrow_mut().next_event(&mut input, &mut parts.head);
+            let head = &mut parts.get_or_insert_with(|| self.server.take_parts()).head;
+            let event = self.machine.borrow_mut().next_event(&mut input, head);
             let done = match event {
-                Ok(Event::Request) if parts.head.body_length() == BodyLength::None => {
-                    // Nothing to plan and nothing to gather: its end is the next event.
-                    let end = self.machine.borrow_mut().next_event(&mut input, &mut parts.head);
-                    debug_assert_eq!(end, Ok(Event::EndOfMessage));
-                    requests += 1;
-                    let request = std::mem::replace(&mut parts, self.server.take_parts());
-                    self.serve_bodiless(stream, request);
-                    Ok(())
-                }
                 Ok(Event::Request) => {
-                    let request = std::mem::replace(&mut parts, self.server.take_parts());
-                    self.begin_request(stream, request).map(|next| intake = Some(next))
+                    let request = parts.take().expect("its head is in there");
+                    if request.head.body_length() == BodyLength::None {
+                        requests += 1;
+                        self.serve_bodiless(stream, &mut input, request);
+                        Ok(())
+                    } else {
+                        self.begin_request(stream, request).map(|next| intake = Some(next))
+                    }
                 }
                 Ok(Event::Data(data)) => intake.as_mut().map_or(Ok(()), |intake| intake.push(data)),
                 Ok(Event::EndOfMessage) => {
@@ -126,12 +121,34 @@ impl Connection {
             }
         }
         self.intake.replace(intake);
-        self.server.give_parts(parts);
+        if let Some(parts) = parts {
+            self.server.give_parts(parts);
+        }
         input.used()
     }
 
-    /// A request without a body is here whole.
-    fn serve_bodiless(self: &Rc<Self>, stream: &IoStream, mut parts: Box<Parts>) {
+    /// There is more to read, and it has to wait: for the handler, or for the client itself.
+    fn is_behind(self: &Rc<Self>, stream: &IoStream, intake: Option<&Intake>) -> bool {
+        if intake.is_some_and(Intake::is_full) {
+            self.pause(stream);
+            return true;
+        }
+        let owes_much = self.owes_much(stream);
+        if owes_much {
+            self.pause_until_sent(stream);
+        }
+        owes_much
+    }
+
+    /// A request without a body: nothing to plan and nothing to gather, its end is the next event.
+    fn serve_bodiless(
+        self: &Rc<Self>,
+        stream: &IoStream,
+        input: &mut Input<'_>,
+        mut parts: Box<Parts>,
+    ) {
+        let end = self.machine.borrow_mut().next_event(input, &mut parts.head);
+        debug_assert_eq!(end, Ok(Event::EndOfMessage));
         let number = self.arrive(stream, &mut parts);
         self.serve(stream, Request::new(parts, None, Rc::clone(&self.server)), number);
     }

@@ -61,12 +61,16 @@ impl Pattern {
 
     /// What the groups caught, if the pattern fits all of `path`. Percent escapes are decoded after
     /// matching, so `%2F` stays inside its group; a plus sign is a plus sign.
+    #[inline]
     pub fn matches(&self, path: &str) -> Option<Result<PathArguments, ArgumentError>> {
-        let regex = match &self.regex {
-            _ if !self.may_match(path) => return None,
-            None => return Some(Ok(PathArguments::default())),
-            Some(regex) => regex,
-        };
+        match &self.regex {
+            _ if !self.may_match(path) => None,
+            None => Some(Ok(PathArguments::default())),
+            Some(regex) => self.captured(regex, path),
+        }
+    }
+
+    fn captured(&self, regex: &Regex, path: &str) -> Option<Result<PathArguments, ArgumentError>> {
         if self.groups == 0 {
             return regex.is_match(path).then(|| Ok(PathArguments::default()));
         }
@@ -84,7 +88,7 @@ impl Pattern {
     /// What can be said without the engine. Beginnings that differ mostly do so in their last
     /// character: to look there first is quicker than to compare from the front.
     #[inline]
-    pub(super) fn may_match(&self, path: &str) -> bool {
+    fn may_match(&self, path: &str) -> bool {
         let (path, start) = (path.as_bytes(), self.start.as_bytes());
         let Some(last) = start.len().checked_sub(1) else { return true };
         path.get(last) == start.get(last)

@@ -71,10 +71,8 @@ impl Site {
             return found;
         }
         for route in &self.routes {
-            if route.pattern.may_match(path)
-                && let Some(arguments) = route.pattern.matches(path)
-            {
-                return (&route.endpoint, arguments);
+            if let Some(found) = route.matches(path) {
+                return found;
             }
         }
         let default = self.settings.default_host.as_deref();
@@ -133,6 +131,7 @@ impl Site {
 }
 
 impl Route {
+    #[inline]
     fn matches(&self, path: &str) -> Option<Found<'_>> {
         self.pattern.matches(path).map(|arguments| (&self.endpoint, arguments))
     }

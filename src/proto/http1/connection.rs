@@ -169,6 +169,16 @@ impl Connection {
         event.inspect_err(|_| self.fail())
     }
 
+    /// True between two requests, if the peer may go on: what [`Connection::next_event`] would say to
+    /// no bytes at all, without a head to fill. The time for the next request begins.
+    pub fn await_request(&mut self) -> bool {
+        let between = self.reading == Reading::Head && !self.ended;
+        if between {
+            self.wait(Timeout::Idle, self.limits.idle_time_max);
+        }
+        between
+    }
+
     /// F157: another limit for the body of the request whose head was just seen.
     pub fn set_body_limit(&mut self, bytes_max: u64) {
         self.body.allowed = bytes_max;

@@ -147,7 +147,7 @@ fn fill(
     if !lenient && !block.ends_with(b"\r\n\r\n") {
         return Err(Reason::LineEnd);
     }
-    rules.finish(head)
+    rules.finish(head, method, target)
 }
 
 /// Where `part` is in `whole`, from which it was borrowed.
@@ -208,7 +208,7 @@ impl<'a> Rules<'a> {
         Ok(())
     }
 
-    fn finish(self, head: &mut RequestHead) -> Result<(), Reason> {
+    fn finish(self, head: &mut RequestHead, method: &str, target: &str) -> Result<(), Reason> {
         head.body = match (self.chunked, self.length) {
             (true, Some(_)) => return Err(Reason::BothFramings),
             (true, None) => BodyLength::Chunked,
@@ -220,7 +220,7 @@ impl<'a> Rules<'a> {
             (false, None) => BodyLength::None,
         };
         self.host(head)?;
-        target(head)?;
+        path_and_query(head, method, target)?;
         let has_length = head.body != BodyLength::None;
         head.expects_continue =
             self.expects_continue && has_length && head.version == Version::Http11;
@@ -230,7 +230,7 @@ impl<'a> Rules<'a> {
         head.keep_alive = !self.close
             && !old_and_chunked
             && (head.version == Version::Http11
-                || self.keep_alive && (has_length || matches!(head.method(), "GET" | "HEAD")));
+                || self.keep_alive && (has_length || matches!(method, "GET" | "HEAD")));
         Ok(())
     }
 
@@ -251,16 +251,15 @@ impl<'a> Rules<'a> {
     }
 }
 
-/// Sorts out which of the four forms the target has, and where its path and query are.
-fn target(head: &mut RequestHead) -> Result<(), Reason> {
-    let at = head.method_len;
-    let path_at = match (head.method(), &head.line[at..]) {
+/// Sorts out which of the four forms the target has, and where in the line its path and query are.
+fn path_and_query(head: &mut RequestHead, method: &str, target: &str) -> Result<(), Reason> {
+    let path_at = match (method, target) {
         ("CONNECT", authority) => {
             Authority::parse(authority).and_then(|it| it.port).ok_or(Reason::Target)?;
-            at
+            0
         }
-        ("OPTIONS", "*") => at,
-        (_, path) if path.starts_with('/') => at,
+        ("OPTIONS", "*") => 0,
+        (_, path) if path.starts_with('/') => 0,
         (_, absolute) => {
             let (scheme, rest) = absolute.split_once("://").ok_or(Reason::Target)?;
             if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
@@ -271,13 +270,13 @@ fn target(head: &mut RequestHead) -> Result<(), Reason> {
             if !authority.eq_ignore_ascii_case(&head.host) {
                 return Err(Reason::Host);
             }
-            at + scheme.len() + "://".len() + authority.len()
+            scheme.len() + "://".len() + authority.len()
         }
     };
-    let end = head.line.len();
-    let question = question_mark(&head.line.as_bytes()[path_at..]);
-    head.path = path_at..question.map_or(end, |length| path_at + length);
-    head.query = question.map(|length| path_at + length + 1..end);
+    let (start, end) = (method.len() + path_at, method.len() + target.len());
+    let question = question_mark(&target.as_bytes()[path_at..]);
+    head.path = start..question.map_or(end, |length| start + length);
+    head.query = question.map(|length| start + length + 1..end);
     Ok(())
 }
 
