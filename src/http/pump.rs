@@ -88,9 +88,9 @@ impl Connection {
             let done = match event {
                 Ok(Event::Request) => {
                     let request = parts.take().expect("its head is in there");
-                    if request.head.body_length() == BodyLength::None {
+                    if self.machine.borrow_mut().end_without_body() {
                         requests += 1;
-                        self.serve_bodiless(stream, &mut input, request);
+                        self.serve_bodiless(stream, request);
                         Ok(())
                     } else {
                         self.begin_request(stream, request).map(|next| intake = Some(next))
@@ -140,15 +140,8 @@ impl Connection {
         owes_much
     }
 
-    /// A request without a body: nothing to plan and nothing to gather, its end is the next event.
-    fn serve_bodiless(
-        self: &Rc<Self>,
-        stream: &IoStream,
-        input: &mut Input<'_>,
-        mut parts: Box<Parts>,
-    ) {
-        let end = self.machine.borrow_mut().next_event(input, &mut parts.head);
-        debug_assert_eq!(end, Ok(Event::EndOfMessage));
+    /// A request without a body: nothing to plan and nothing to gather.
+    fn serve_bodiless(self: &Rc<Self>, stream: &IoStream, mut parts: Box<Parts>) {
         let number = self.arrive(stream, &mut parts);
         self.serve(stream, Request::new(parts, None, Rc::clone(&self.server)), number);
     }

@@ -12,6 +12,7 @@ use super::builder::ApplicationBuilder;
 use super::error::Error;
 use super::exchange::Exchange;
 use super::faults::ReverseError;
+use super::pattern::PathArguments;
 use super::reply::{Core, Tenant};
 use super::settings::Settings;
 use super::site::Site;
@@ -110,14 +111,13 @@ impl Service for Application {
 
     fn call(&self, request: Request, responder: Responder) {
         let (endpoint, arguments) = self.site.find(&request);
-        let fault = arguments.as_ref().err().cloned();
-        let path_arguments = arguments.unwrap_or_default();
         let (site, answering) = (Rc::clone(&self.site), Rc::clone(endpoint));
-        let core =
-            Core::begin(Tenant { site, endpoint: answering, path_arguments, request, responder });
-        match fault {
-            None => Rc::clone(endpoint).start(Exchange { core }),
-            Some(fault) => core.fail(&Error::from(fault)),
+        let begin = |path_arguments| {
+            Core::begin(Tenant { site, endpoint: answering, path_arguments, request, responder })
+        };
+        match arguments {
+            Ok(arguments) => Rc::clone(endpoint).start(Exchange { core: begin(arguments) }),
+            Err(fault) => begin(PathArguments::default()).fail(&Error::from(fault)),
         }
     }
 }

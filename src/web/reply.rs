@@ -247,9 +247,10 @@ impl Core {
         if is_json {
             reply.headers.set("Content-Type", "application/json; charset=UTF-8")?;
         }
-        let mut written = std::mem::take(&mut reply.body);
+        let mut written = Vec::new();
         let mut body = &bytes[..];
-        if !written.is_empty() {
+        if !reply.body.is_empty() {
+            std::mem::swap(&mut written, &mut reply.body);
             written.extend_from_slice(body);
             body = &written;
         }
@@ -282,7 +283,10 @@ impl Core {
         drop(reply); // the transport may call back into the handler's code
         self.responder.send(status, &reason, &headers, body);
         let mut reply = self.reply.borrow_mut();
-        (reply.headers, reply.body) = (headers, written); // for their memory
+        reply.headers = headers; // for its memory
+        if !written.is_empty() {
+            reply.body = written;
+        }
         Ok(())
     }
 

@@ -46,8 +46,12 @@ impl BodyReader {
         Self { part, allowed }
     }
 
+    /// There is none, and not even a length that says so.
+    pub(super) fn is_absent(&self) -> bool {
+        matches!(self.part, Part::End)
+    }
+
     /// The next piece, at most `piece_max` long.
-    #[inline]
     pub(super) fn next_piece<'a>(
         &mut self,
         input: &mut Input<'a>,

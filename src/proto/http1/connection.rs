@@ -179,6 +179,16 @@ impl Connection {
         between
     }
 
+    /// True if the request whose head was just seen has no body, as most have none: then this was
+    /// its [`Event::EndOfMessage`], without bytes to look at.
+    pub fn end_without_body(&mut self) -> bool {
+        let ends = self.reading == Reading::Body && self.body.is_absent();
+        if ends {
+            self.end_message();
+        }
+        ends
+    }
+
     /// F157: another limit for the body of the request whose head was just seen.
     pub fn set_body_limit(&mut self, bytes_max: u64) {
         self.body.allowed = bytes_max;
@@ -299,12 +309,16 @@ impl Connection {
             Piece::NeedData if self.ended => Err(Reason::Truncated.error()),
             Piece::NeedData => Ok(self.wait(Timeout::Body, self.limits.body_time_max)),
             Piece::End => {
-                self.see(Seen::EndOfMessage);
-                self.clock = None;
-                self.take_turn();
+                self.end_message();
                 Ok(Event::EndOfMessage)
             }
         }
+    }
+
+    fn end_message(&mut self) {
+        self.see(Seen::EndOfMessage);
+        self.clock = None;
+        self.take_turn();
     }
 
     /// The clock starts when we first wait for something, and is not pushed on by each byte.

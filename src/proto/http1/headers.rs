@@ -286,6 +286,7 @@ impl Headers {
         self.push_value(value);
     }
 
+    #[inline]
     fn push_value(&mut self, value: &[u8]) {
         self.block.extend_from_slice(buffer::trim(value));
         self.block.extend_from_slice(b"\r\n");
@@ -338,6 +339,7 @@ fn capitalize(name: &mut [u8]) {
 }
 
 /// T141: a token for a name; for a value visible characters, space, tab, and 0x80 to 0xFF.
+#[inline]
 fn check(name: Name<'_>, value: &[u8]) -> Result<(), InvalidHeader> {
     if !name.is_known && (name.text.is_empty() || !all(name.text.as_bytes(), TOKEN)) {
         return Err(InvalidHeader::Name);
