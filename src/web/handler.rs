@@ -11,7 +11,7 @@ use super::error::{Error, HttpError};
 use super::escape::{url_escape, xhtml_escape};
 use super::exchange::Exchange;
 use super::faults::MissingSetting;
-use super::signed::push_hex;
+use super::signed::write_hex;
 use crate::http::Headers;
 use crate::log::{self, Level};
 
@@ -143,11 +143,9 @@ pub trait RequestHandler: 'static {
 /// The first half of a hash, in quotes.
 fn etag(body: &[u8]) -> String {
     let digest = sha2::Sha256::digest(body);
-    let mut tag = String::with_capacity(42);
-    tag.push('"');
-    push_hex(&mut tag, &digest[..20]);
-    tag.push('"');
-    tag
+    let mut tag = vec![b'"'; 42];
+    write_hex(&digest[..20], &mut tag[1..41]);
+    String::from_utf8(tag).expect("digits and quotes are ASCII")
 }
 
 /// S114: a method that was not written answers 405.

@@ -311,9 +311,9 @@ impl Core {
     /// Whether the client has the page with this very `ETag`.
     fn is_known(&self, headers: &Headers) -> bool {
         let Some(tag) = headers.get("Etag") else { return false };
-        let known = self.request.header("If-None-Match").and_then(|tags| str::from_utf8(tags).ok());
-        let tag = str::from_utf8(tag).ok();
-        known.zip(tag).is_some_and(|(known, tag)| etag_matches(known, tag))
+        let Some(known) = self.request.header("If-None-Match") else { return false };
+        let (tag, known) = (str::from_utf8(tag), str::from_utf8(known));
+        known.is_ok_and(|known| tag.is_ok_and(|tag| etag_matches(known, tag)))
     }
 
     /// Answers with an error, unless there is an answer already; then it is only logged.

@@ -169,17 +169,16 @@ fn mac(key: &[u8], text: &[u8]) -> Hmac<Sha256> {
 
 /// Lower-case hexadecimal.
 pub(super) fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(2 * bytes.len());
-    push_hex(&mut text, bytes);
-    text
+    let mut text = vec![0; 2 * bytes.len()];
+    write_hex(bytes, &mut text);
+    String::from_utf8(text).expect("digits are ASCII")
 }
 
-/// Appends the same.
-pub(super) fn push_hex(text: &mut String, bytes: &[u8]) {
+/// The same into `text`, which has two places for each byte.
+pub(super) fn write_hex(bytes: &[u8], text: &mut [u8]) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for byte in bytes {
-        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    for (pair, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
+        *pair = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
     }
 }
 

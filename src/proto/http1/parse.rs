@@ -176,28 +176,32 @@ impl<'a> Rules<'a> {
     }
 
     fn header(&mut self, name: &[u8], value: &'a [u8]) -> Result<(), Reason> {
-        // Only these lengths matter to us, so most headers cost one comparison.
-        match name.len() {
-            4 if buffer::same_word(name, b"Host") => {
+        // Few names have the length and the first letter of one that matters to us.
+        match (name.len(), name[0].to_ascii_uppercase()) {
+            (4, b'H') if buffer::same_word(name, b"Host") => {
                 let first = self.host.replace(value);
                 return if first.is_none() { Ok(()) } else { Err(Reason::Host) };
             }
-            6 if buffer::same_word(name, b"Expect") => {
+            (6, b'E') if buffer::same_word(name, b"Expect") => {
                 self.expects_continue = value.eq_ignore_ascii_case(b"100-continue");
             }
-            10 if buffer::same_word(name, b"Connection") => {
+            (10, b'C') if buffer::same_word(name, b"Connection") => {
+                if value == b"keep-alive" {
+                    self.keep_alive = true; // by far the most usual: no list to go through
+                    return Ok(());
+                }
                 for option in value.split(|byte| *byte == b',').map(buffer::trim) {
                     self.close |= option.eq_ignore_ascii_case(b"close");
                     self.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
                 }
             }
-            14 if buffer::same_word(name, b"Content-Length") => {
+            (14, b'C') if buffer::same_word(name, b"Content-Length") => {
                 // HAZ10: identical repetitions are somebody's mistake all the same.
                 let first = self.length.replace(value);
                 let same = first.is_none_or(|first| self.lenient && first == value);
                 return if same { Ok(()) } else { Err(Reason::ContentLength) };
             }
-            17 if buffer::same_word(name, b"Transfer-Encoding") => {
+            (17, b'T') if buffer::same_word(name, b"Transfer-Encoding") => {
                 // T117, SEC14: one header, one word; a list or a second header is refused.
                 let again = std::mem::replace(&mut self.chunked, true);
                 let chunked = !again && value.eq_ignore_ascii_case(b"chunked");
