@@ -120,8 +120,8 @@ impl Core {
     /// it to keep.
     fn leave(&mut self) -> Option<Rc<Site>> {
         let site = Rc::clone(&self.tenant.as_ref()?.site);
+        self.body_stream.take(); // before the answer that may still be owed: reading goes on
         self.tenant = None;
-        self.body_stream.take();
         self.known.clear();
         self.reply.get_mut().clear();
         Some(site)

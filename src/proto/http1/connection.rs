@@ -169,7 +169,7 @@ impl Connection {
         event.inspect_err(|_| self.fail())
     }
 
-    /// True between two requests, if the peer may go on: what [`Connection::next_event`] would say to
+    /// Second verb, made short. True between two requests, if the peer may go on: what [`Connection::next_event`] would say to
     /// no bytes at all, without a head to fill. The time for the next request begins.
     pub fn await_request(&mut self) -> bool {
         let between = self.reading == Reading::Head && !self.ended;
@@ -179,7 +179,7 @@ impl Connection {
         between
     }
 
-    /// True if the request whose head was just seen has no body, as most have none: then this was
+    /// Second verb, made short. True if the request whose head was just seen has no body, as most have none: then this was
     /// its [`Event::EndOfMessage`], without bytes to look at.
     pub fn end_without_body(&mut self) -> bool {
         let ends = self.reading == Reading::Body && self.body.is_absent();
