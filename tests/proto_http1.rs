@@ -17,6 +17,8 @@ use squall::proto::http1::{
 /// A server that answers 200 to everything at once, and writes down what it saw.
 struct Server {
     conn: Connection,
+    /// Asks for the end of a body that is not there, and for more, without bytes to look at.
+    shortcuts: bool,
     head: RequestHead,
     unused: Vec<u8>,
     seen: String,
@@ -28,6 +30,7 @@ impl Server {
     fn new(limits: &Limits) -> Self {
         Self {
             conn: Connection::server(limits.clone(), Instant::ZERO),
+            shortcuts: false,
             head: RequestHead::default(),
             unused: Vec::new(),
             seen: String::new(),
@@ -45,16 +48,21 @@ impl Server {
     }
 
     fn step(&mut self, input: &mut squall::proto::http1::Input<'_>) -> bool {
+        if self.shortcuts && input.rest().is_empty() && self.conn.await_request() {
+            return false;
+        }
         match self.conn.next_event(input, &mut self.head) {
-            Ok(Event::Request) => self.note(&describe(&self.head)),
+            Ok(Event::Request) => {
+                self.note(&describe(&self.head));
+                if self.shortcuts && self.conn.end_without_body() {
+                    self.answer();
+                }
+            }
             Ok(Event::Data(data)) => {
                 self.pieces.push(data.len());
                 self.seen.push_str(&String::from_utf8_lossy(data));
             }
-            Ok(Event::EndOfMessage) => {
-                self.seen.push('.');
-                self.conn.send(Outgoing::Whole(Status::OK.into(), b"ok"), &mut self.out).unwrap();
-            }
+            Ok(Event::EndOfMessage) => self.answer(),
             Ok(Event::NeedData | Event::Closed) => return false,
             Ok(Event::Paused) => {
                 assert!(self.conn.must_close());
@@ -67,6 +75,11 @@ impl Server {
             }
         }
         true
+    }
+
+    fn answer(&mut self) {
+        self.seen.push('.');
+        self.conn.send(Outgoing::Whole(Status::OK.into(), b"ok"), &mut self.out).unwrap();
     }
 
     fn note(&mut self, what: &str) {
@@ -87,13 +100,21 @@ fn describe(head: &RequestHead) -> String {
     text
 }
 
-fn run<'a>(limits: &Limits, lenient: bool, parts: impl IntoIterator<Item = &'a [u8]>) -> String {
-    let mut server = Server::new(limits);
-    server.conn = server.conn.lenient(lenient);
-    for part in parts {
-        server.feed(part);
-    }
-    server.seen.trim_end().to_owned()
+fn run<'a>(
+    limits: &Limits,
+    lenient: bool,
+    parts: impl IntoIterator<Item = &'a [u8], IntoIter: Clone>,
+) -> String {
+    let parts = parts.into_iter();
+    let [step_by_step, with_shortcuts] = [false, true].map(|shortcuts| {
+        let mut server = Server::new(limits);
+        server.conn = server.conn.lenient(lenient);
+        server.shortcuts = shortcuts;
+        parts.clone().for_each(|part| server.feed(part));
+        (server.seen.trim_end().to_owned(), server.out, server.conn.deadline())
+    });
+    assert_eq!(step_by_step, with_shortcuts);
+    step_by_step.0
 }
 
 fn check_with(limits: &Limits, lenient: bool, input: impl AsRef<[u8]>, expected: &str) {
@@ -860,6 +881,30 @@ fn t127_s168_s170_deadlines() {
     assert_eq!(conn.next_event(&mut input, &mut RequestHead::default()), Ok(Event::Closed));
 }
 
+#[test]
+fn only_a_request_without_body_ends_without_one() {
+    let conn = |request: &str| {
+        let mut conn = Connection::server(Limits::default(), Instant::ZERO);
+        let mut input = conn.receive(Instant::ZERO, request.as_bytes());
+        assert_eq!(conn.next_event(&mut input, &mut RequestHead::default()), Ok(Event::Request));
+        conn
+    };
+    let mut bodiless = conn(&get("A: b"));
+    assert!(!bodiless.await_request(), "nobody waits for the next before this one has ended");
+    assert!(bodiless.end_without_body());
+    assert!(!bodiless.end_without_body(), "once");
+    assert!(!bodiless.await_request(), "it is not answered");
+    bodiless.send(Outgoing::Whole(Status::OK.into(), b""), &mut Vec::new()).unwrap();
+    assert!(bodiless.await_request());
+    for lines in ["Content-Length: 3", "Content-Length: 0", "Transfer-Encoding: chunked"] {
+        assert!(!conn(&post(lines, "")).end_without_body(), "{lines}");
+    }
+    let mut ended = Connection::server(Limits::default(), Instant::ZERO);
+    assert!(!ended.end_without_body(), "there is no request");
+    ended.receive_eof();
+    assert!(!ended.await_request(), "no more will come");
+}
+
 // ---- headers -----------------------------------------------------------------------------------
 
 #[test]
@@ -879,6 +924,59 @@ fn t140_sec26_headers_of_answers() {
     assert_eq!(format!("{copy:?}"), r#"["Content-Type", "X-A"]"#);
     headers.clear();
     assert!(headers.is_empty());
+}
+
+/// Whatever was done before, the headers are those of a list in which every name is looked for.
+#[test]
+fn headers_are_an_ordered_list() {
+    // Two that are known, one in a spelling of its own, two that look alike to a table of bits.
+    const NAMES: [&str; 5] = ["Content-Type", "Etag", "content-type", "X-A", "X-B"];
+    let steps = NAMES.len() * 3;
+    for number in 0..steps.pow(4) {
+        let (mut headers, mut list) = (Headers::new(), Vec::new());
+        for turn in 0..4 {
+            let step = number / steps.pow(turn) % steps;
+            let (name, value) = (NAMES[step / 3], turn.to_string());
+            let is_named = |(other, _): &(&str, String)| other.eq_ignore_ascii_case(name);
+            match step % 3 {
+                0 => headers.set(name, &value).unwrap(),
+                1 => headers.add(name, &value).unwrap(),
+                _ => headers.remove(name),
+            }
+            if step % 3 != 1 {
+                list.retain(|header| !is_named(header));
+            }
+            if step % 3 != 2 {
+                list.push((name, value));
+            }
+            let first =
+                list.iter().find(|header| is_named(header)).map(|(_, value)| value.as_bytes());
+            assert_eq!(headers.get(name), first, "{number}");
+        }
+        let written = headers.iter().map(|(name, value)| (name, value.to_vec()));
+        let listed = list.iter().map(|(name, value)| match *name {
+            "content-type" => ("Content-Type", value.as_bytes().to_vec()),
+            name => (name, value.as_bytes().to_vec()),
+        });
+        assert!(written.eq(listed), "{number}: {headers:?}");
+    }
+}
+
+#[test]
+fn sec04_every_byte_of_a_value_is_looked_at() {
+    for length in 1..20 {
+        for at in 0..length {
+            for byte in 0..=u8::MAX {
+                let mut value = vec![b'a'; length];
+                value[at] = byte;
+                let clean = matches!(byte, b'\t' | b' '..=b'~' | 0x80..);
+                let set = Headers::new().set("A", &value);
+                assert_eq!(set.is_ok(), clean, "{byte:#x} at {at} of {length}");
+            }
+        }
+    }
+    assert!(Headers::new().set("A", [b"\t\x80 \xff~\t\tz", &b"0"[..]].concat()).is_ok());
+    assert!(Headers::new().set("A", b"\t\x80 \xff~\t\x1fz").is_err());
 }
 
 #[test]

@@ -12,6 +12,7 @@ use reactor::{Instant, Token};
 
 use super::exchange::{Exchange, OnClose};
 use super::intake::Intake;
+use super::request::Origin;
 use super::shared::Shared;
 use crate::ioloop::{IoLoop, TimeoutHandle};
 use crate::iostream::{IoStream, WeakStream};
@@ -27,10 +28,12 @@ pub(super) struct Connection {
     this: Weak<Self>,
     pub(super) server: Rc<Shared>,
     pub(super) stream: WeakStream,
+    /// What its socket says about where requests come from.
+    pub(super) origin: Origin,
     pub(super) machine: RefCell<http1::Connection>,
     /// The body that is being read.
     pub(super) intake: RefCell<Option<Intake>>,
-    pub(super) exchange: Cell<Exchange>,
+    pub(super) exchange: Exchange,
     pub(super) life: Cell<Life>,
     /// `received` is running, and will look after everything when it is done.
     pub(super) pumping: Cell<bool>,
@@ -71,9 +74,10 @@ impl Connection {
             this: this.clone(),
             server: Rc::clone(server),
             stream: stream.downgrade(),
+            origin: server.origin(stream.peer()),
             machine: RefCell::new(machine),
             intake: RefCell::default(),
-            exchange: Cell::default(),
+            exchange: Exchange::default(),
             life: Cell::new(Life::Serving),
             pumping: Cell::new(false),
             paused: Cell::new(false),
@@ -161,7 +165,7 @@ impl Connection {
     /// `close_all_connections`: now if nothing is going on, else after the answer.
     pub(super) fn retire(&self) {
         self.machine.borrow_mut().no_keep_alive();
-        if let (false, Some(stream)) = (self.exchange.get().open, self.stream.upgrade()) {
+        if let (false, Some(stream)) = (self.exchange.open.get(), self.stream.upgrade()) {
             Self::close_when_sent(&stream);
         }
     }

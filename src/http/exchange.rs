@@ -4,7 +4,8 @@
 //! client that is gone is no error, an answer too many is one. The bytes of an answer are made by
 //! `proto::http1`, and `connection.rs` decides what the connection does next.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::cell::Cell;
+use std::net::IpAddr;
 
 use reactor::Instant;
 
@@ -20,31 +21,28 @@ use crate::proto::http1::{Headers, LocalError, Misuse, Outgoing, ResponseHead, S
 pub(super) type OnClose = Box<dyn FnOnce()>;
 
 /// One request and its answer.
-#[derive(Clone, Copy, Default)]
+#[derive(Default)]
 pub(super) struct Exchange {
     /// Tells it from the others of the connection, so that a late answer is recognised.
-    pub(super) number: u64,
-    pub(super) open: bool,
+    pub(super) number: Cell<u64>,
+    pub(super) open: Cell<bool>,
     /// How many responders there are for it.
-    handles: u32,
-    status: Option<Status>,
-    remote_ip: Option<IpAddr>,
-    received: Instant,
+    handles: Cell<u32>,
+    status: Cell<Option<Status>>,
+    /// For the access hook, if there is one.
+    origin: Cell<Option<(IpAddr, Instant)>>,
 }
 
 impl Connection {
     /// A request has come. Gives its number.
     pub(super) fn open(&self, parts: &Parts) -> u64 {
-        let number = self.exchange.get().number + 1;
-        self.exchange.set(Exchange {
-            number,
-            open: true,
-            handles: 0,
-            status: None,
-            remote_ip: Some(parts.origin.ip),
-            received: parts.received,
-        });
+        let number = self.exchange.number.get() + 1;
+        self.exchange.number.set(number);
+        self.exchange.open.set(true);
+        self.exchange.handles.set(0);
+        self.exchange.status.set(None);
         if self.server.hook.is_some() {
+            self.exchange.origin.set(Some((parts.origin.ip, parts.received)));
             let mut line = self.request_line.borrow_mut();
             line.clear();
             line.extend([parts.head.method(), " ", parts.head.target()]);
@@ -53,15 +51,13 @@ impl Connection {
     }
 
     pub(super) fn is_open(&self, number: u64) -> bool {
-        let exchange = self.exchange.get();
-        exchange.open && exchange.number == number
+        self.exchange.open.get() && self.exchange.number.get() == number
     }
 
     /// One responder more.
     pub(super) fn retain(&self, number: u64) {
         if self.is_open(number) {
-            let exchange = self.exchange.get();
-            self.exchange.set(Exchange { handles: exchange.handles + 1, ..exchange });
+            self.exchange.handles.set(self.exchange.handles.get() + 1);
         }
     }
 
@@ -70,13 +66,10 @@ impl Connection {
         if !self.is_open(number) {
             return;
         }
-        let exchange = self.exchange.get();
-        self.exchange.set(Exchange { handles: exchange.handles - 1, ..exchange });
-        if exchange.handles > 1 {
-            return;
-        }
-        if self.is_gone() {
-            return; // nobody waits for the answer
+        let others = self.exchange.handles.get() - 1;
+        self.exchange.handles.set(others);
+        if others > 0 || self.is_gone() {
+            return; // somebody else may answer, or nobody waits for it
         }
         if !std::thread::panicking() {
             log::application_error("a request was dropped without an answer");
@@ -158,6 +151,7 @@ impl Connection {
 
     /// The stream, if this exchange may still be answered. A client that is gone is no error; an
     /// answer that was given already is a bug, and said so (S043).
+    #[inline]
     fn stream_for(&self, number: u64) -> Option<IoStream> {
         if self.is_open(number) {
             return self.stream.upgrade().filter(|stream| !stream.closed());
@@ -170,9 +164,10 @@ impl Connection {
 
     /// For the access hook.
     pub(super) fn note_status(&self, status: Status) {
-        self.exchange.set(Exchange { status: Some(status), ..self.exchange.get() });
+        self.exchange.status.set(Some(status));
     }
 
+    #[inline]
     fn say(&self, stream: &IoStream, event: Outgoing<'_>) -> Result<(), LocalError> {
         let mut machine = self.machine.borrow_mut();
         // To a closed stream there is nothing to say, and nobody to complain.
@@ -180,14 +175,12 @@ impl Connection {
     }
 
     /// What follows from what was said.
+    #[inline]
     fn said(&self, stream: &IoStream, number: u64, said: Result<(), LocalError>) {
-        if let Err(error) = said {
-            log::application_error(&error.to_string());
-            match error {
-                LocalError { misuse: Misuse::OutOfTurn, .. } => return,
-                LocalError { state: Writing::Owed, .. } => return self.answer_500(number),
-                _ => {}
-            }
+        if let Err(error) = said
+            && self.is_beyond_repair(number, &error)
+        {
+            return;
         }
         let writing = self.machine.borrow().writing();
         match writing {
@@ -200,6 +193,21 @@ impl Connection {
         }
     }
 
+    /// An answer that was refused: a bug of whoever gives it. True if nothing follows from what was
+    /// written so far.
+    #[cold]
+    fn is_beyond_repair(&self, number: u64, error: &LocalError) -> bool {
+        log::application_error(&error.to_string());
+        match error {
+            LocalError { misuse: Misuse::OutOfTurn, .. } => true,
+            LocalError { state: Writing::Owed, .. } => {
+                self.answer_500(number);
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// The answer is complete.
     pub(super) fn end_exchange(&self, stream: &IoStream) {
         self.close_exchange();
@@ -209,17 +217,17 @@ impl Connection {
     }
 
     fn close_exchange(&self) {
-        let exchange = self.exchange.get();
-        self.exchange.set(Exchange { open: false, ..exchange });
+        self.exchange.open.set(false);
         let cleared = self.on_close.take(); // T130: only while the answer is being produced
         drop(cleared);
         if let Some(hook) = &self.server.hook {
+            let Some((remote_ip, received)) = self.exchange.origin.get() else { return };
             let request_line = self.request_line.take();
             hook(&Access {
                 request_line: &request_line,
-                remote_ip: exchange.remote_ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
-                status: exchange.status,
-                elapsed: IoLoop::current().time() - exchange.received,
+                remote_ip,
+                status: self.exchange.status.get(),
+                elapsed: IoLoop::current().time() - received,
             });
             self.request_line.replace(request_line);
         }
@@ -235,7 +243,7 @@ impl Connection {
 
     /// The connection closed before its answer was complete.
     pub(super) fn abandon(&self) {
-        if self.exchange.get().open {
+        if self.exchange.open.get() {
             self.close_exchange();
         }
     }

@@ -73,22 +73,28 @@ impl Connection {
     fn pump(self: &Rc<Self>, stream: &IoStream, bytes: &[u8]) -> usize {
         let mut input = self.machine.borrow_mut().receive(stream.io_loop().now(), bytes);
         let mut intake = self.intake.take();
-        let mut parts = self.server.take_parts();
+        let mut parts = None; // taken when there is something to read
         let mut requests = 0;
         loop {
-            if !input.rest().is_empty() && intake.as_ref().is_some_and(Intake::is_full) {
-                self.pause(stream);
+            if input.rest().is_empty() {
+                if self.machine.borrow_mut().await_request() {
+                    break;
+                }
+            } else if self.is_behind(stream, intake.as_ref()) {
                 break;
             }
-            if !input.rest().is_empty() && self.owes_much(stream) {
-                self.pause_until_sent(stream);
-                break;
-            }
-            let event = self.machine.borrow_mut().next_event(&mut input, &mut parts.head);
+            let head = &mut parts.get_or_insert_with(|| self.server.take_parts()).head;
+            let event = self.machine.borrow_mut().next_event(&mut input, head);
             let done = match event {
                 Ok(Event::Request) => {
-                    let request = std::mem::replace(&mut parts, self.server.take_parts());
-                    self.begin_request(stream, request).map(|next| intake = Some(next))
+                    let request = parts.take().expect("its head is in there");
+                    if self.machine.borrow_mut().end_without_body() {
+                        requests += 1;
+                        self.serve_bodiless(stream, request);
+                        Ok(())
+                    } else {
+                        self.begin_request(stream, request).map(|next| intake = Some(next))
+                    }
                 }
                 Ok(Event::Data(data)) => intake.as_mut().map_or(Ok(()), |intake| intake.push(data)),
                 Ok(Event::EndOfMessage) => {
@@ -115,23 +121,49 @@ impl Connection {
             }
         }
         self.intake.replace(intake);
-        self.server.give_parts(parts);
+        if let Some(parts) = parts {
+            self.server.give_parts(parts);
+        }
         input.used()
     }
 
-    /// A head is complete: asks the service for its plan, and calls it if it wants the body as a
-    /// stream.
+    /// There is more to read, and it has to wait: for the handler, or for the client itself.
+    fn is_behind(self: &Rc<Self>, stream: &IoStream, intake: Option<&Intake>) -> bool {
+        if intake.is_some_and(Intake::is_full) {
+            self.pause(stream);
+            return true;
+        }
+        let owes_much = self.owes_much(stream);
+        if owes_much {
+            self.pause_until_sent(stream);
+        }
+        owes_much
+    }
+
+    /// A request without a body: nothing to plan and nothing to gather.
+    fn serve_bodiless(self: &Rc<Self>, stream: &IoStream, mut parts: Box<Parts>) {
+        let number = self.arrive(stream, &mut parts);
+        self.serve(stream, Request::new(parts, None, Rc::clone(&self.server)), number);
+    }
+
+    /// Notes when and from where a request has come, and opens its exchange. Gives its number.
+    fn arrive(&self, stream: &IoStream, parts: &mut Parts) -> u64 {
+        parts.received = stream.io_loop().now();
+        parts.origin = self.origin;
+        if let Some(trusted) = &self.server.trusted {
+            trusted.apply(stream.peer(), &parts.head, &mut parts.origin);
+        }
+        self.open(parts)
+    }
+
+    /// A head is complete, and a body follows: asks the service for its plan, and calls it if it
+    /// wants the body as a stream.
     fn begin_request(
         self: &Rc<Self>,
         stream: &IoStream,
         mut parts: Box<Parts>,
     ) -> Result<Intake, BodyError> {
-        parts.received = stream.io_loop().now();
-        parts.origin = self.server.origin(stream.peer(), &parts.head);
-        let number = self.open(&parts);
-        if parts.head.body_length() == BodyLength::None {
-            return Ok(Intake::gather(parts, None));
-        }
+        let number = self.arrive(stream, &mut parts);
         let plan = self.server.plan(stream.io_loop(), &parts.head);
         let bytes_max = plan.bytes_max.unwrap_or(self.server.limits.body_bytes_max);
         if matches!(parts.head.body_length(), BodyLength::Known(length) if length > bytes_max) {
@@ -161,12 +193,11 @@ impl Connection {
         intake: Option<Intake>,
     ) -> Result<(), BodyError> {
         let finished = intake.map(Intake::finish).transpose();
-        let exchange = self.exchange.get();
-        if finished.is_err() && !exchange.open {
+        if finished.is_err() && !self.exchange.open.get() {
             return Ok(()); // answered already; another answer would be taken for the next one's
         }
         let Some(parts) = finished?.flatten() else { return Ok(()) };
-        let number = exchange.number;
+        let number = self.exchange.number.get();
         self.serve(stream, Request::new(parts, None, Rc::clone(&self.server)), number);
         Ok(())
     }
@@ -175,8 +206,7 @@ impl Connection {
     /// from the responder that it drops.
     fn serve(self: &Rc<Self>, stream: &IoStream, request: Request, number: u64) {
         let responder = Responder::new(self, number);
-        let service = Rc::clone(&self.server.service);
-        let place = self.server.place;
+        let (service, place) = (&self.server.service, self.server.place);
         stream.io_loop().run_guarded("request", place, || service.call(request, responder));
     }
 
@@ -223,7 +253,7 @@ impl Connection {
         if !answered {
             stream.close(); // half an answer is no answer
         }
-        if self.exchange.get().open {
+        if self.exchange.open.get() {
             self.end_exchange(stream);
         }
     }

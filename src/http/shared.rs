@@ -116,16 +116,10 @@ impl Shared {
         }
     }
 
-    /// Where a request comes from, as far as we may believe it.
-    pub(super) fn origin(&self, peer: &Peer, head: &RequestHead) -> Origin {
-        let mut origin = Origin { protocol: self.protocol, ..Origin::default() };
-        if let Some(ip) = peer.ip() {
-            origin.ip = ip;
-        }
-        if let Some(trusted) = &self.trusted {
-            trusted.apply(peer, head, &mut origin);
-        }
-        origin
+    /// Where the requests of a connection come from, as far as its socket knows.
+    pub(super) fn origin(&self, peer: &Peer) -> Origin {
+        let ip = peer.ip().unwrap_or(Origin::default().ip);
+        Origin { ip, protocol: self.protocol }
     }
 
     /// What the service wants to do with a body; a plan that panics is the default one.

@@ -13,7 +13,7 @@ use super::error::Error;
 use super::exchange::Exchange;
 use super::faults::ReverseError;
 use super::pattern::PathArguments;
-use super::reply::Core;
+use super::reply::{Core, Tenant};
 use super::settings::Settings;
 use super::site::Site;
 use crate::http::{BodyPlan, HttpServer, Request, RequestHead, Responder, Service};
@@ -111,15 +111,13 @@ impl Service for Application {
 
     fn call(&self, request: Request, responder: Responder) {
         let (endpoint, arguments) = self.site.find(&request);
-        let (arguments, fault) = match arguments {
-            Ok(arguments) => (arguments, None),
-            Err(fault) => (PathArguments::default(), Some(fault)),
+        let (site, answering) = (Rc::clone(&self.site), Rc::clone(endpoint));
+        let begin = |path_arguments| {
+            Core::begin(Tenant { site, endpoint: answering, path_arguments, request, responder })
         };
-        let site = Rc::clone(&self.site);
-        let core = Core::new(site, Rc::clone(&endpoint), arguments, request, responder);
-        match fault {
-            None => endpoint.start(Exchange { core }),
-            Some(fault) => core.fail(&Error::from(fault)),
+        match arguments {
+            Ok(arguments) => Rc::clone(endpoint).start(Exchange { core: begin(arguments) }),
+            Err(fault) => begin(PathArguments::default()).fail(&Error::from(fault)),
         }
     }
 }

@@ -112,7 +112,7 @@ impl ApplicationBuilder {
             settings,
             templates,
             headers,
-            spare_headers: RefCell::default(),
+            spare_cores: RefCell::default(),
             urls,
             flash_secret: OnceCell::new(),
             hosts: of_hosts,

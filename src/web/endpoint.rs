@@ -50,8 +50,8 @@ impl<H: RequestHandler> Registered<H> {
 impl<H: RequestHandler> Endpoint for Registered<H> {
     fn start(self: Rc<Self>, exchange: Exchange) {
         // Nobody waits for the coroutine: it answers for itself, also when it fails.
-        let (this, keeper) = (Rc::clone(&self), Rc::clone(&exchange.core));
-        let answer = async move { this.answer(exchange).await };
+        let keeper = Rc::clone(&exchange.core);
+        let answer = Rc::clone(&self).answer(exchange);
         IoLoop::current().run_coroutine(self.place, &self.frames, keeper, answer);
     }
 
@@ -93,7 +93,7 @@ impl<H: RequestHandler> Endpoint for Registered<H> {
 }
 
 impl<H: RequestHandler> Registered<H> {
-    async fn answer(&self, exchange: Exchange) {
+    async fn answer(self: Rc<Self>, exchange: Exchange) {
         let core = Rc::clone(&exchange.core);
         let mut steps = pin!(self.run(exchange));
         let outcome = poll_fn(|context| {

@@ -4,6 +4,7 @@
 //! away and give [`Finished`]. Read next: `incoming.rs`, what a handler can learn of the request, and
 //! `page.rs`, how it renders a template.
 
+use std::cell::RefMut;
 use std::rc::Rc;
 
 use super::chunk::Chunk;
@@ -12,7 +13,7 @@ use super::error::{Error, HttpError};
 use super::faults::{CookieError, HeadersSent, InvalidLocation};
 use super::handler::Finished;
 use super::location::location;
-use super::reply::{Core, Phase};
+use super::reply::{Core, Phase, Reply};
 use super::responder::Responder;
 use super::signed::create_signed_value;
 use crate::http::Headers;
@@ -38,10 +39,18 @@ impl Exchange {
     /// afterwards, the client does not wait for (S047).
     #[track_caller]
     pub fn finish<'a>(self, chunk: impl Into<Chunk<'a>>) -> Finished {
-        if let Err(error) = self.core.finish(chunk.into()) {
+        if let Err(error) = self.end(chunk.into()) {
             self.core.fail(&error);
         }
         Finished::PROOF
+    }
+
+    /// Sends the rest and closes the reply.
+    #[track_caller]
+    pub(super) fn end(&self, chunk: Chunk<'_>) -> Result<(), Error> {
+        self.core.finish(chunk)?;
+        self.core.endpoint.on_finish(self);
+        Ok(())
     }
 
     /// Sends the visitor elsewhere with a 302. `//host` is taken for the path `/host`, and a target
@@ -208,23 +217,24 @@ impl Core {
         &self,
         change: impl FnOnce(&mut Headers) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        self.check_head_open("set_header")?;
-        change(&mut self.reply.borrow_mut().headers)
+        change(&mut self.open_head("set_header")?.headers)
     }
 
     #[track_caller]
     pub(super) fn try_set_cookie(&self, cookie: &Cookie) -> Result<(), Error> {
-        self.check_head_open("set_cookie")?;
+        drop(self.open_head("set_cookie")?);
         let set: Result<(), CookieError> = self.set_cookie(cookie);
         Ok(set?)
     }
 
+    /// The reply, if nothing of it was sent.
+    #[inline]
     #[track_caller]
-    fn check_head_open(&self, call: &str) -> Result<(), Error> {
-        self.check_open(call)?;
-        if self.reply.borrow().phase == Phase::Streaming {
+    fn open_head(&self, call: &str) -> Result<RefMut<'_, Reply>, Error> {
+        let reply = self.open_reply(call)?;
+        if reply.phase == Phase::Streaming {
             return Err(HeadersSent.into());
         }
-        Ok(())
+        Ok(reply)
     }
 }

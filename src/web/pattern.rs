@@ -14,17 +14,14 @@ use super::faults::{ArgumentError, PatternError, ReverseError};
 #[derive(Clone, Debug)]
 pub struct Pattern {
     source: String,
-    matcher: Matcher,
+    /// With what every path begins that fits. Most paths are those of other routes, and to see that
+    /// takes no engine.
+    start: String,
+    /// Without group and wildcard, as most routes are, there is none: the start is all of it.
+    regex: Option<Regex>,
     groups: usize,
     names: Option<Arc<[String]>>,
     pieces: Option<Vec<String>>,
-}
-
-#[derive(Clone, Debug)]
-enum Matcher {
-    /// No group and no wildcard: most routes of most applications, and no engine needed.
-    Literal(String),
-    Expression(Regex),
 }
 
 impl Pattern {
@@ -45,11 +42,11 @@ impl Pattern {
         }
         let names = (!names.is_empty()).then(|| names.into());
         let pieces = literal_pieces(bare, groups);
-        let matcher = match pieces.as_deref() {
-            Some([whole]) => Matcher::Literal(whole.clone()),
-            _ => Matcher::Expression(regex),
+        let (start, regex) = match pieces.as_deref() {
+            Some([whole]) => (whole.clone(), None),
+            _ => (literal_start(bare), Some(regex)),
         };
-        Ok(Self { source: source.to_owned(), matcher, groups, names, pieces })
+        Ok(Self { source: source.to_owned(), start, regex, groups, names, pieces })
     }
 
     /// The pattern as it was written.
@@ -64,13 +61,16 @@ impl Pattern {
 
     /// What the groups caught, if the pattern fits all of `path`. Percent escapes are decoded after
     /// matching, so `%2F` stays inside its group; a plus sign is a plus sign.
+    #[inline]
     pub fn matches(&self, path: &str) -> Option<Result<PathArguments, ArgumentError>> {
-        let regex = match &self.matcher {
-            Matcher::Literal(whole) => {
-                return (whole == path).then(|| Ok(PathArguments::default()));
-            }
-            Matcher::Expression(regex) => regex,
-        };
+        match &self.regex {
+            _ if !self.may_match(path) => None,
+            None => Some(Ok(PathArguments::default())),
+            Some(regex) => self.captured(regex, path),
+        }
+    }
+
+    fn captured(&self, regex: &Regex, path: &str) -> Option<Result<PathArguments, ArgumentError>> {
         if self.groups == 0 {
             return regex.is_match(path).then(|| Ok(PathArguments::default()));
         }
@@ -79,7 +79,21 @@ impl Pattern {
             group.map(|group| decode_segment(group.as_str())).transpose()
         };
         let values = captures.iter().skip(1).map(decode).collect::<Result<Vec<_>, _>>();
-        Some(values.map(|values| PathArguments { values, names: self.names.clone() }))
+        let names = self.names.clone();
+        Some(
+            values.map(|values| PathArguments { caught: Some(Box::new(Caught { values, names })) }),
+        )
+    }
+
+    /// What can be said without the engine. Beginnings that differ mostly do so in their last
+    /// character: to look there first is quicker than to compare from the front.
+    #[inline]
+    fn may_match(&self, path: &str) -> bool {
+        let (path, start) = (path.as_bytes(), self.start.as_bytes());
+        let Some(last) = start.len().checked_sub(1) else { return true };
+        path.get(last) == start.get(last)
+            && path.starts_with(start)
+            && (path.len() == start.len() || self.regex.is_some())
     }
 
     /// The path that this pattern matches with `arguments` in its groups, percent-encoded.
@@ -125,8 +139,7 @@ fn literal_pieces(bare: &str, groups: usize) -> Option<Vec<String>> {
             '\\' => {
                 let escaped = chars.next()?;
                 if depth == 0 {
-                    // `\d` is a class, `\.` is a dot.
-                    if escaped.is_alphanumeric() {
+                    if !stands_for_itself(escaped) {
                         return None;
                     }
                     pieces.last_mut()?.push(escaped);
@@ -138,6 +151,56 @@ fn literal_pieces(bare: &str, groups: usize) -> Option<Vec<String>> {
         }
     }
     (depth == 0 && pieces.len() == groups + 1).then_some(pieces)
+}
+
+/// The literal text with which all begins that fits; nothing where that is not plain to see.
+fn literal_start(bare: &str) -> String {
+    if bare.contains('|') {
+        return String::new();
+    }
+    let mut start = String::new();
+    let mut rest = bare;
+    loop {
+        let (literal, after) = literals(rest);
+        start.push_str(&literal);
+        // A group is as good as its content, if that is literal and must be there, once.
+        let group = after.strip_prefix('(').map(literals);
+        let Some((inside, after)) = group else { return start };
+        let Some(after) = after.strip_prefix(')') else { return start };
+        if after.starts_with(QUANTIFIERS) {
+            return start;
+        }
+        start.push_str(&inside);
+        rest = after;
+    }
+}
+
+/// After a backslash: `\d` is a class and `\<` the start of a word, but `\.` is a dot.
+fn stands_for_itself(escaped: char) -> bool {
+    !escaped.is_alphanumeric() && escaped != '<' && escaped != '>'
+}
+
+const QUANTIFIERS: [char; 4] = ['*', '+', '?', '{'];
+
+/// The characters at the front that stand for themselves, and what follows them.
+fn literals(pattern: &str) -> (String, &str) {
+    let mut text = String::new();
+    let mut rest = pattern;
+    loop {
+        let mut chars = rest.chars();
+        let literal = match chars.next() {
+            Some('\\') => chars.next().filter(|escaped| stands_for_itself(*escaped)),
+            Some('(' | ')' | '.' | '[' | ']' | '}' | '|' | '^' | '$') => None,
+            Some(c) => Some(c).filter(|c| !QUANTIFIERS.contains(c)),
+            None => None,
+        };
+        // What is repeated may be there any number of times.
+        match literal {
+            Some(c) if !chars.as_str().starts_with(QUANTIFIERS) => text.push(c),
+            _ => return (text, rest),
+        }
+        rest = chars.as_str();
+    }
 }
 
 /// Passes over `[^)]*`, whose parentheses are only characters.
@@ -159,33 +222,44 @@ fn skip_class(chars: &mut std::str::Chars<'_>) -> Option<()> {
 /// What the groups of a pattern caught in one path.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PathArguments {
+    /// Most patterns have no groups.
+    caught: Option<Box<Caught>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Caught {
     values: Vec<Option<String>>,
     names: Option<Arc<[String]>>,
 }
 
 impl PathArguments {
+    fn values(&self) -> &[Option<String>] {
+        self.caught.as_deref().map_or(&[], |caught| &caught.values)
+    }
+
     /// The group at `index`, counted from 0; `None` if it took no part in the match.
     pub fn get(&self, index: usize) -> Option<&str> {
-        self.values.get(index)?.as_deref()
+        self.values().get(index)?.as_deref()
     }
 
     /// The group called `name`.
     pub fn named(&self, name: &str) -> Option<&str> {
-        self.get(self.names.as_ref()?.iter().position(|known| known == name)?)
+        let names = self.caught.as_ref()?.names.as_ref()?;
+        self.get(names.iter().position(|known| known == name)?)
     }
 
     /// All groups in order.
     pub fn iter(&self) -> impl Iterator<Item = Option<&str>> {
-        self.values.iter().map(Option::as_deref)
+        self.values().iter().map(Option::as_deref)
     }
 
     /// How many groups the pattern has.
     pub fn len(&self) -> usize {
-        self.values.len()
+        self.values().len()
     }
 
     /// True for a pattern without groups.
     pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
+        self.values().is_empty()
     }
 }

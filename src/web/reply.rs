@@ -4,11 +4,10 @@
 //! is finished once, and an error starts it again from nothing. `exchange.rs` and `responder.rs` are two
 //! handles to this one thing. No borrow is held while somebody else's code runs.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{OnceCell, RefCell, RefMut};
+use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-
-use reactor::Instant;
 
 use super::arguments::Arguments;
 use super::chunk::Chunk;
@@ -29,17 +28,27 @@ use crate::http::{self, Headers, Status};
 use crate::ioloop::IoLoop;
 use crate::log::{self, Level};
 
-/// One request, what was learnt of it, and what will be answered.
+/// Larger memory is not kept for the next request: a spare must not be a hoard.
+const SPARE_CAPACITY: usize = 4 * 1024;
+
+/// A place for one request at a time, with what was learnt of it and what will be answered. When the
+/// request is over, the next one moves in, and finds the memory of headers and body.
+#[derive(Default)]
 pub(super) struct Core {
+    /// Absent while nobody lives here.
+    tenant: Option<Tenant>,
+    pub(super) body_stream: RefCell<Option<http::BodyStream>>,
+    pub(super) known: Known,
+    pub(super) reply: RefCell<Reply>,
+}
+
+/// Who asked, and who answers.
+pub(super) struct Tenant {
     pub(super) site: Rc<Site>,
     pub(super) endpoint: Rc<dyn Endpoint>,
-    pub(super) request: http::Request,
-    pub(super) body_stream: RefCell<Option<http::BodyStream>>,
     pub(super) path_arguments: PathArguments,
-    pub(super) known: Known,
+    pub(super) request: http::Request,
     pub(super) responder: http::Responder,
-    pub(super) reply: RefCell<Reply>,
-    started: Instant,
 }
 
 /// What is parsed only when somebody asks.
@@ -62,9 +71,10 @@ pub(super) enum FormFault {
 }
 
 /// How far the reply has come.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Phase {
     /// Everything can still be changed.
+    #[default]
     Open,
     /// The head is gone; more of the body may follow.
     Streaming,
@@ -72,6 +82,7 @@ pub(super) enum Phase {
 }
 
 /// What was gathered for the client.
+#[derive(Default)]
 pub(super) struct Reply {
     pub(super) phase: Phase,
     pub(super) status: u16,
@@ -89,44 +100,31 @@ pub(super) struct Reply {
 }
 
 impl Core {
-    pub(super) fn new(
-        site: Rc<Site>,
-        endpoint: Rc<dyn Endpoint>,
-        path_arguments: PathArguments,
-        mut request: http::Request,
-        responder: http::Responder,
-    ) -> Rc<Self> {
-        let body_stream = RefCell::new(request.body_stream());
-        let mut headers = site.take_headers();
-        endpoint.set_default_headers(&mut headers);
-        let reply = Reply {
-            phase: Phase::Open,
-            status: 200,
-            reason: String::new(),
-            headers,
-            body: Vec::new(),
-            cookies: Vec::new(),
-            compressor: None,
-            flash: None,
-            complained: false,
-            failing: false,
-        };
-        let started = request.received();
-        let (known, reply) = (Known::default(), RefCell::new(reply));
-        if body_stream.borrow().is_some() {
-            let _ = known.form.set(Ok(Form::default())); // whatever comes, it is no form
+    /// A request and its reply-to-be, in a place that another one has left if there is one.
+    pub(super) fn begin(mut tenant: Tenant) -> Rc<Self> {
+        let mut core = tenant.site.take_core();
+        let place = Rc::get_mut(&mut core).expect("who gives a place back is the last to have it");
+        if let Some(stream) = tenant.request.body_stream() {
+            place.body_stream = RefCell::new(Some(stream));
+            let _ = place.known.form.set(Ok(Form::default())); // whatever comes, it is no form
         }
-        Rc::new(Self {
-            site,
-            endpoint,
-            request,
-            body_stream,
-            path_arguments,
-            known,
-            responder,
-            reply,
-            started,
-        })
+        let reply = place.reply.get_mut();
+        reply.status = 200;
+        reply.headers.copy_from(&tenant.site.headers);
+        tenant.endpoint.set_default_headers(&mut reply.headers);
+        place.tenant = Some(tenant);
+        core
+    }
+
+    /// Whoever lives here moves out. The memory of headers and body stays, unless there is too much of
+    /// it to keep.
+    fn leave(&mut self) -> Option<Rc<Site>> {
+        let site = Rc::clone(&self.tenant.as_ref()?.site);
+        self.body_stream.take(); // before the answer that may still be owed: reading goes on
+        self.tenant = None;
+        self.known.clear();
+        self.reply.get_mut().clear();
+        Some(site)
     }
 
     /// Sets a cookie; a second one of the same name replaces the first.
@@ -155,27 +153,36 @@ impl Core {
         reply.reason.clone()
     }
 
-    /// An error once the reply is finished. Whoever goes on writing gets one line in the log, the client
-    /// keeps what it has (S043, S044).
-    pub(super) fn check_open(&self, call: &str) -> Result<(), AlreadyFinished> {
-        let mut reply = self.reply.borrow_mut();
-        if reply.phase != Phase::Finished {
-            return Ok(());
-        }
-        if !std::mem::replace(&mut reply.complained, true) {
+    /// The reply, until it is finished.
+    #[inline]
+    pub(super) fn open_reply(&self, call: &str) -> Result<RefMut<'_, Reply>, AlreadyFinished> {
+        let reply = self.reply.borrow_mut();
+        if reply.phase == Phase::Finished {
             drop(reply);
+            return Err(self.complain(call));
+        }
+        Ok(reply)
+    }
+
+    /// Whoever goes on writing gets one line in the log, the client keeps what it has (S043, S044).
+    #[cold]
+    fn complain(&self, call: &str) -> AlreadyFinished {
+        if !std::mem::replace(&mut self.reply.borrow_mut().complained, true) {
             let what = self.request_line();
             log::application_error(&format!("{call} after the response was finished: {what}"));
         }
-        Err(AlreadyFinished)
+        AlreadyFinished
+    }
+
+    pub(super) fn check_open(&self, call: &str) -> Result<(), AlreadyFinished> {
+        self.open_reply(call).map(drop)
     }
 
     /// Adds to the body.
     #[track_caller]
     pub(super) fn write(&self, chunk: Chunk<'_>) -> Result<(), Error> {
-        self.check_open("write")?;
+        let mut reply = self.open_reply("write")?;
         let (is_json, bytes) = (chunk.is_json(), chunk.into_bytes()?);
-        let mut reply = self.reply.borrow_mut();
         if is_json {
             reply.headers.set("Content-Type", "application/json; charset=UTF-8")?;
         }
@@ -202,18 +209,17 @@ impl Core {
         drop(reply); // the transport may call back into the handler's code
         if let Some((status, reason, headers)) = head {
             self.responder.start(status, &reason, &headers);
-            self.reply.borrow_mut().headers = headers; // for their memory, see `drop`
+            self.reply.borrow_mut().headers = headers; // for their memory
         }
         if !body.is_empty() {
             self.responder.write(&body);
         }
     }
 
-    /// Sends the rest and closes the reply.
+    /// Sends the rest and closes the reply; the handler has not heard of it yet, see [`Exchange::end`].
     #[track_caller]
-    pub(super) fn finish(self: &Rc<Self>, chunk: Chunk<'_>) -> Result<(), Error> {
-        self.check_open("finish")?;
-        if self.reply.borrow().phase == Phase::Streaming {
+    pub(super) fn finish(&self, chunk: Chunk<'_>) -> Result<(), Error> {
+        if self.open_reply("finish")?.phase == Phase::Streaming {
             self.write(chunk)?;
             self.flush();
             let compressor = self.reply.borrow_mut().compressor.take();
@@ -225,61 +231,89 @@ impl Core {
         } else {
             self.send_whole(chunk)?;
         }
-        self.log_request();
-        self.endpoint.on_finish(&Exchange::of(self));
+        if self.site.settings.access_log {
+            self.log_request();
+        }
         Ok(())
     }
 
     #[track_caller]
     fn send_whole(&self, chunk: Chunk<'_>) -> Result<(), Error> {
         let (is_json, bytes) = (chunk.is_json(), chunk.into_bytes()?);
-        self.flush_flash();
-        let (mut status, mut headers, mut written) = self.reply.borrow_mut().take_whole();
-        if is_json {
-            headers.set("Content-Type", "application/json; charset=UTF-8")?;
+        if self.reply.borrow().flash.is_some() {
+            self.flush_flash();
         }
+        let mut reply = self.reply.borrow_mut();
+        if is_json {
+            reply.headers.set("Content-Type", "application/json; charset=UTF-8")?;
+        }
+        let mut written = Vec::new();
         let mut body = &bytes[..];
-        if !written.is_empty() {
+        if !reply.body.is_empty() {
+            std::mem::swap(&mut written, &mut reply.body);
             written.extend_from_slice(body);
             body = &written;
         }
-        if self.is_unchanged(status, &mut headers, body) {
-            status = 304;
+        if reply.status == 200 && self.is_a_look() {
+            reply = self.set_etag(reply, body);
+            if self.is_known(&reply.headers) {
+                (reply.status, body) = (304, b"");
+                reply.reason.clear();
+            }
         }
-        if has_no_body(status) {
+        if has_no_body(reply.status) {
             body = b"";
             for name in ["Content-Type", "Content-Language", "Content-Length"] {
-                headers.remove(name);
+                reply.headers.remove(name);
             }
         }
         let compressed;
         if self.site.settings.compress_response
             && let Some(compressor) =
-                Compressor::wanted(&self.request, &mut headers, Some(body.len()))
+                Compressor::wanted(&self.request, &mut reply.headers, Some(body.len()))
         {
             compressed = compressor.finish(body);
             body = &compressed;
         }
-        let (status, reason, headers) = self.reply.borrow_mut().close(status, headers);
+        if !reply.cookies.is_empty() {
+            reply.add_cookies();
+        }
+        reply.phase = Phase::Finished;
+        let (status, reason, headers) = reply.take_head();
+        drop(reply); // the transport may call back into the handler's code
         self.responder.send(status, &reason, &headers, body);
-        self.reply.borrow_mut().headers = headers; // for their memory, see `drop`
+        let mut reply = self.reply.borrow_mut();
+        reply.headers = headers; // for its memory
+        if !written.is_empty() {
+            reply.body = written;
+        }
         Ok(())
     }
 
-    /// T181: sets the `ETag` of a page, and tells whether the client has that very page.
-    fn is_unchanged(&self, status: u16, headers: &mut Headers, body: &[u8]) -> bool {
-        if status != 200 || !matches!(self.request.method(), "GET" | "HEAD") {
-            return false;
+    fn is_a_look(&self) -> bool {
+        matches!(self.request.method(), "GET" | "HEAD")
+    }
+
+    /// T181: the `ETag` of a page that has none. While the handler is asked, nothing is borrowed.
+    fn set_etag<'a>(&'a self, reply: RefMut<'a, Reply>, body: &[u8]) -> RefMut<'a, Reply> {
+        if reply.headers.contains("Etag") {
+            return reply;
         }
-        if !headers.contains("Etag") {
-            let Some(tag) = self.endpoint.compute_etag(body) else { return false };
-            if let Err(error) = headers.set("Etag", tag) {
-                log::application_error(&format!("compute_etag gave no header value: {error}"));
-            }
+        drop(reply);
+        let tag = self.endpoint.compute_etag(body);
+        let mut reply = self.reply.borrow_mut();
+        if let Some(Err(error)) = tag.map(|tag| reply.headers.set("Etag", tag)) {
+            log::application_error(&format!("compute_etag gave no header value: {error}"));
         }
-        let known = self.request.header("If-None-Match").and_then(|tags| str::from_utf8(tags).ok());
-        let tag = headers.get("Etag").and_then(|tag| str::from_utf8(tag).ok());
-        known.zip(tag).is_some_and(|(known, tag)| etag_matches(known, tag))
+        reply
+    }
+
+    /// Whether the client has the page with this very `ETag`.
+    fn is_known(&self, headers: &Headers) -> bool {
+        let Some(tag) = headers.get("Etag") else { return false };
+        let Some(known) = self.request.header("If-None-Match") else { return false };
+        let (tag, known) = (str::from_utf8(tag), str::from_utf8(known));
+        known.is_ok_and(|known| tag.is_ok_and(|tag| etag_matches(known, tag)))
     }
 
     /// Answers with an error, unless there is an answer already; then it is only logged.
@@ -302,7 +336,9 @@ impl Core {
                 // for the whole.
                 self.reply.borrow_mut().phase = Phase::Finished;
                 self.responder.abort();
-                self.log_request();
+                if self.site.settings.access_log {
+                    self.log_request();
+                }
             }
             Phase::Open => {
                 self.clear();
@@ -319,12 +355,13 @@ impl Core {
     fn send_empty_500(self: &Rc<Self>) {
         self.clear();
         self.set_status(500, "");
-        let _ = self.finish(().into()); // it may have been finished before the page broke
+        let _ = Exchange::of(self).end(().into()); // it may have been finished before the page broke
     }
 
     /// Forgets status, headers and body; cookies stay, as in Tornado.
     pub(super) fn clear(&self) {
-        let mut headers = self.site.take_headers();
+        let mut headers = std::mem::take(&mut self.reply.borrow_mut().headers);
+        headers.copy_from(&self.site.headers);
         self.endpoint.set_default_headers(&mut headers);
         let mut reply = self.reply.borrow_mut();
         reply.headers = headers;
@@ -341,16 +378,14 @@ impl Core {
 
     /// T188: one line for each request.
     fn log_request(&self) {
-        if !self.site.settings.access_log {
-            return;
-        }
         let status = self.reply.borrow().status;
         let level = match status {
             ..400 => Level::Info,
             400..500 => Level::Warning,
             _ => Level::Error,
         };
-        let milliseconds = (IoLoop::current().time() - self.started).as_secs_f64() * 1000.0;
+        let milliseconds =
+            (IoLoop::current().time() - self.request.received()).as_secs_f64() * 1000.0;
         log::access(level, &format!("{status} {} {milliseconds:.2}ms", self.request_line()));
     }
 }
@@ -361,12 +396,38 @@ impl Keeper for Core {
         let (_, place) = self.endpoint.origin();
         self.fail(&Error::panicked(message, place));
     }
+
+    /// The next request may have the place, unless somebody still holds a [`Responder`](super::Responder).
+    fn ended(mut self: Rc<Self>) {
+        if let Some(site) = Rc::get_mut(&mut self).and_then(Self::leave) {
+            site.give_core(self);
+        }
+    }
 }
 
-/// The next response has the memory of this one's headers.
-impl Drop for Core {
-    fn drop(&mut self) {
-        self.site.give_headers(std::mem::take(&mut self.reply.get_mut().headers));
+impl Deref for Core {
+    type Target = Tenant;
+
+    fn deref(&self) -> &Tenant {
+        self.tenant.as_ref().expect("whoever has this place keeps the request in it")
+    }
+}
+
+impl Known {
+    /// Most requests are asked nothing, and to see that is quicker than to forget it.
+    fn clear(&mut self) {
+        let Self { cookies, query, form, user, xsrf } = self;
+        forget(cookies);
+        forget(query);
+        forget(form);
+        forget(user);
+        forget(xsrf);
+    }
+}
+
+fn forget<T>(known: &mut OnceCell<T>) {
+    if known.get().is_some() {
+        known.take();
     }
 }
 
@@ -375,20 +436,21 @@ fn has_no_body(status: u16) -> bool {
 }
 
 impl Reply {
-    /// Takes what there is, so that nothing is borrowed while the handler is asked for its `ETag`.
-    fn take_whole(&mut self) -> (u16, Headers, Vec<u8>) {
-        (self.status, std::mem::take(&mut self.headers), std::mem::take(&mut self.body))
-    }
-
-    /// The head of a whole response; afterwards nothing can be changed.
-    fn close(&mut self, status: u16, headers: Headers) -> (Status, String, Headers) {
-        if self.status != status {
-            self.reason.clear();
+    /// Everything as before the first request, but for the memory.
+    fn clear(&mut self) {
+        self.phase = Phase::Open;
+        self.reason = String::new();
+        self.cookies.clear();
+        self.compressor = None;
+        self.flash = None;
+        (self.complained, self.failing) = (false, false);
+        if self.headers.capacity() > SPARE_CAPACITY {
+            self.headers = Headers::new();
         }
-        (self.status, self.headers) = (status, headers);
-        self.add_cookies();
-        self.phase = Phase::Finished;
-        self.take_head()
+        if self.body.capacity() > SPARE_CAPACITY {
+            self.body = Vec::new();
+        }
+        self.body.clear();
     }
 
     /// What the transport needs; the status stays for the log.
@@ -398,7 +460,7 @@ impl Reply {
     }
 
     fn add_cookies(&mut self) {
-        for (_, header) in std::mem::take(&mut self.cookies) {
+        for (_, header) in self.cookies.drain(..) {
             self.headers.add("Set-Cookie", header).expect("a cookie was checked when it was set");
         }
     }

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use super::chunk::Chunk;
 use super::cookies::Cookie;
 use super::error::Error;
+use super::exchange::Exchange;
 use super::reply::{Core, Phase};
 
 /// Finishes a detached response. Clones finish the same response; the first one wins.
@@ -57,14 +58,14 @@ impl Responder {
     /// Sends the response with `chunk` as the end of its body.
     #[track_caller]
     pub fn finish<'a>(&self, chunk: impl Into<Chunk<'a>>) -> Result<(), Error> {
-        self.core.finish(chunk.into())
+        Exchange::of(&self.core).end(chunk.into())
     }
 
     /// Sends the visitor elsewhere with a 302.
     #[track_caller]
     pub fn redirect(&self, url: &str) -> Result<(), Error> {
         self.core.redirect(302, url)?;
-        self.core.finish(().into())
+        Exchange::of(&self.core).end(().into())
     }
 
     /// Sends an error page.

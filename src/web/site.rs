@@ -15,6 +15,7 @@ use super::endpoint::Endpoint;
 use super::escape::url_escape;
 use super::faults::{ArgumentError, MissingSetting, ReverseError};
 use super::pattern::{PathArguments, Pattern};
+use super::reply::Core;
 use super::settings::Settings;
 use super::signed::CookieSecret;
 use super::static_files::{FileRoot, normalize};
@@ -22,11 +23,8 @@ use super::template::Templates;
 use crate::http::{Headers, RequestHead};
 use crate::ioloop::IoLoop;
 
-/// So many headers keep their memory for the next response; more are in use only in a burst.
-const SPARE_HEADERS: usize = 64;
-
-/// Larger ones are not kept: a spare must not be a hoard.
-const SPARE_CAPACITY: usize = 4 * 1024;
+/// So many places wait for the next request; more are in use only in a burst.
+const SPARE_CORES: usize = 64;
 
 /// What an application is made of.
 pub(super) struct Site {
@@ -34,8 +32,8 @@ pub(super) struct Site {
     pub(super) templates: Templates,
     /// What every response begins with.
     pub(super) headers: Headers,
-    /// The memory of headers that were sent, for the next response.
-    pub(super) spare_headers: RefCell<Vec<Headers>>,
+    /// Places that requests have left, for the next ones.
+    pub(super) spare_cores: RefCell<Vec<Rc<Core>>>,
     pub(super) urls: Arc<Urls>,
     /// Signs flash messages when there is no `cookie_secret`: good until the process ends.
     pub(super) flash_secret: OnceCell<CookieSecret>,
@@ -53,6 +51,9 @@ pub(super) struct Urls {
     pub(super) static_prefix: String,
 }
 
+/// A handler and what its pattern caught.
+type Found<'a> = (&'a Rc<dyn Endpoint>, Result<PathArguments, ArgumentError>);
+
 /// One pattern and the handler of its paths.
 pub(super) struct Route {
     pub(super) pattern: Pattern,
@@ -62,25 +63,28 @@ pub(super) struct Route {
 impl Site {
     /// The handler for a request and what its pattern caught: routes of its host first, then routes of
     /// every host, then those of the default host (unless a proxy named the client).
-    pub(super) fn find(
-        &self,
-        request: &RequestHead,
-    ) -> (Rc<dyn Endpoint>, Result<PathArguments, ArgumentError>) {
+    pub(super) fn find(&self, request: &RequestHead) -> Found<'_> {
         let path = request.path();
-        let of_host = |name: &str| {
-            let fits = |pattern: &Pattern| pattern.matches(name).is_some();
-            let groups = self.hosts.iter().filter(move |(pattern, _)| fits(pattern));
-            groups.flat_map(|(_, routes)| routes).find_map(|route| route.matches(path))
-        };
-        let by_name = || (!self.hosts.is_empty()).then(|| of_host(&request.host_name())).flatten();
-        let by_default = || {
-            let default = self.settings.default_host.as_deref();
-            default.filter(|_| request.header("X-Real-Ip").is_none()).and_then(of_host)
-        };
-        by_name()
-            .or_else(|| self.routes.iter().find_map(|route| route.matches(path)))
-            .or_else(by_default)
-            .unwrap_or_else(|| (Rc::clone(&self.not_found), Ok(PathArguments::default())))
+        if !self.hosts.is_empty()
+            && let Some(found) = self.of_host(&request.host_name(), path)
+        {
+            return found;
+        }
+        for route in &self.routes {
+            if let Some(found) = route.matches(path) {
+                return found;
+            }
+        }
+        let default = self.settings.default_host.as_deref();
+        default
+            .filter(|_| request.header("X-Real-Ip").is_none())
+            .and_then(|default| self.of_host(default, path))
+            .unwrap_or_else(|| (&self.not_found, Ok(PathArguments::default())))
+    }
+
+    fn of_host(&self, name: &str, path: &str) -> Option<Found<'_>> {
+        let groups = self.hosts.iter().filter(|(pattern, _)| pattern.matches(name).is_some());
+        groups.flat_map(|(_, routes)| routes).find_map(|route| route.matches(path))
     }
 
     /// Everything that may answer.
@@ -90,17 +94,16 @@ impl Site {
         of_routes.chain([&self.not_found])
     }
 
-    /// What a response begins with, in memory that another one has left.
-    pub(super) fn take_headers(&self) -> Headers {
-        let mut headers = self.spare_headers.borrow_mut().pop().unwrap_or_default();
-        headers.copy_from(&self.headers);
-        headers
+    /// A place for a request.
+    pub(super) fn take_core(&self) -> Rc<Core> {
+        self.spare_cores.borrow_mut().pop().unwrap_or_default()
     }
 
-    pub(super) fn give_headers(&self, headers: Headers) {
-        let mut spare = self.spare_headers.borrow_mut();
-        if spare.len() < SPARE_HEADERS && (1..=SPARE_CAPACITY).contains(&headers.capacity()) {
-            spare.push(headers);
+    /// Takes it back, empty.
+    pub(super) fn give_core(&self, core: Rc<Core>) {
+        let mut spare = self.spare_cores.borrow_mut();
+        if spare.len() < SPARE_CORES {
+            spare.push(core);
         }
     }
 
@@ -128,11 +131,9 @@ impl Site {
 }
 
 impl Route {
-    fn matches(
-        &self,
-        path: &str,
-    ) -> Option<(Rc<dyn Endpoint>, Result<PathArguments, ArgumentError>)> {
-        self.pattern.matches(path).map(|arguments| (Rc::clone(&self.endpoint), arguments))
+    #[inline]
+    fn matches(&self, path: &str) -> Option<Found<'_>> {
+        self.pattern.matches(path).map(|arguments| (&self.endpoint, arguments))
     }
 }
 

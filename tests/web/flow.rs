@@ -11,8 +11,8 @@ use squall::coroutine::{sleep, with_timeout};
 use squall::future::Promise;
 use squall::ioloop::IoLoop;
 use squall::web::{
-    AlreadyFinished, Application, Category, Cookie, Exchange, HandlerResult, RequestHandler,
-    Responder, context,
+    AlreadyFinished, Application, Category, Cookie, Exchange, HandlerResult, HttpError,
+    RequestHandler, Responder, context,
 };
 
 use crate::browser::{Answer, visit};
@@ -427,5 +427,71 @@ fn json() {
         check(browser.get("/template").await, 500, "");
         check(browser.post("/", r#"{"n":1}"#).await, 200, r#"{"n":1}"#);
         check(browser.post("/", "{").await, 400, "");
+    });
+}
+
+/// Leaves behind whatever can be left, and ends in the way that its path says.
+#[derive(Default)]
+struct Messy {
+    kept: RefCell<Vec<Responder>>,
+}
+
+impl RequestHandler for Messy {
+    async fn post(&self, mut req: Exchange) -> HandlerResult {
+        req.set_status_with_reason(418, "No tea");
+        req.set_header("X-Left", "a")?;
+        req.set_cookie(&Cookie::new("left", "a"))?;
+        req.flash("left", Category::Error);
+        req.set_current_user(Some("ann".to_owned()));
+        req.write("left")?;
+        let asked = (req.argument("a")?, req.query_arguments()?.get("b")?, req.cookie("c"));
+        assert_eq!(asked, ("left".to_owned(), Some("left".to_owned()), Some("left".to_owned())));
+        assert!(!req.xsrf_token().is_empty());
+        match req.path_argument(0)?.as_str() {
+            "error" => return Err(HttpError::new(500).into()),
+            "panic" => panic!("left"),
+            "redirect" => return Ok(req.redirect("/left")),
+            "stream" => req.flush().await?,
+            "kept" => {
+                let (responder, finished) = req.detach();
+                responder.finish("left")?;
+                self.kept.borrow_mut().push(responder);
+                return Ok(finished);
+            }
+            _ => sleep(Duration::from_secs(1)).await,
+        }
+        Ok(req.finish("left"))
+    }
+
+    async fn get(&self, mut req: Exchange) -> HandlerResult {
+        let asked = (req.optional_argument("a")?, req.cookie("c"), req.current_user());
+        let told = (req.status(), req.reason(), req.path_argument(1).is_ok(), req.body().len());
+        let messages = req.take_flashed_messages().len();
+        Ok(req.finish(format!("{asked:?} {told:?} {messages}")))
+    }
+}
+
+// A request lives where another one has lived before, and knows nothing of it.
+#[test]
+fn nothing_is_left_of_the_request_before() {
+    let (look, leave) = (Messy::default(), Messy::default());
+    let app = Application::new().route("/(look)", look).route("/leave/(.*)", leave);
+    visit(app, |browser| async move {
+        let look = async || {
+            browser.cookies.borrow_mut().clear();
+            let answer = browser.get("/look").await;
+            let headers = answer.headers.into_iter().filter(|(name, _)| name != "Date");
+            (answer.status, answer.reason, headers.collect::<Vec<_>>(), answer.body)
+        };
+        let clean = look().await;
+        assert_eq!(clean.3, r#"(None, None, None) (200, "OK", false, 0) 0"#);
+        for way in ["finish", "error", "panic", "redirect", "stream", "kept", "finish"] {
+            browser.cookies.borrow_mut().insert("c".to_owned(), "left".to_owned());
+            let left = browser.post(&format!("/leave/{way}?b=left"), "a=left").await;
+            assert!(matches!(left.status, 418 | 500 | 302), "{left:?}");
+            assert_eq!(look().await, clean, "{way}");
+            browser.hang_up();
+            assert_eq!(look().await, clean, "{way}, on a connection of its own");
+        }
     });
 }

@@ -37,6 +37,55 @@ fn anchors() {
     assert_eq!(groups("/a.b", "/axb"), "");
 }
 
+/// Nothing that would fit is ruled out by how it begins.
+#[test]
+fn beginnings() {
+    let paths =
+        ["/", "/a", "/ab", "/abc", "/abb", "/ac", "/a.b", "/a(b", "/b", "a", "", "/é", "/éé", "/A"];
+    let patterns = [
+        "/a.*",
+        "/ab?",
+        "/ab*c?",
+        "/ab+",
+        "/ab{0}",
+        "/ab{2}",
+        "/(ab)",
+        "/(ab)?",
+        "/(ab){0,1}c?",
+        "/(ab)(c)",
+        "/(a)(b)?",
+        "/(a)b*",
+        "/(a(b))",
+        "/(a)|/(b)",
+        "/(?:a)b",
+        "/(?i-u:A)",
+        "(?i-u)/A(b)",
+        "(?x) /a b",
+        "/(?P<x>a)(?P<y>b?)",
+        r"/a\.(b)",
+        r"/a\(b(.*)",
+        r"/\w(b)",
+        "/[ab](b)",
+        "/é*(.*)",
+        r"/a\b(.*)",
+        r"\<?/a(.*)",
+        "(/a)(.*)",
+        "(/a.*)",
+        "(.*)",
+        r"(\/a)b??",
+        "^/a(b)$",
+        "/a(.)?b",
+    ];
+    for pattern in patterns {
+        let whole = regex::Regex::new(&format!("^(?:{})$", pattern.trim_matches(['^', '$'])));
+        let whole = whole.expect("a pattern");
+        for path in paths {
+            let found = matched(pattern, path).is_some();
+            assert_eq!(found, whole.is_match(path), "{pattern} on {path}");
+        }
+    }
+}
+
 // T162, F209, F211, F212: decoded after matching; a plus is a plus; an absent group is none.
 #[test]
 fn groups_are_decoded_after_matching() {

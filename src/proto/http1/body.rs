@@ -46,6 +46,11 @@ impl BodyReader {
         Self { part, allowed }
     }
 
+    /// There is none, and not even a length that says so.
+    pub(super) fn is_absent(&self) -> bool {
+        matches!(self.part, Part::End)
+    }
+
     /// The next piece, at most `piece_max` long.
     pub(super) fn next_piece<'a>(
         &mut self,

@@ -169,6 +169,26 @@ impl Connection {
         event.inspect_err(|_| self.fail())
     }
 
+    /// Second verb, made short. True between two requests, if the peer may go on: what [`Connection::next_event`] would say to
+    /// no bytes at all, without a head to fill. The time for the next request begins.
+    pub fn await_request(&mut self) -> bool {
+        let between = self.reading == Reading::Head && !self.ended;
+        if between {
+            self.wait(Timeout::Idle, self.limits.idle_time_max);
+        }
+        between
+    }
+
+    /// Second verb, made short. True if the request whose head was just seen has no body, as most have none: then this was
+    /// its [`Event::EndOfMessage`], without bytes to look at.
+    pub fn end_without_body(&mut self) -> bool {
+        let ends = self.reading == Reading::Body && self.body.is_absent();
+        if ends {
+            self.end_message();
+        }
+        ends
+    }
+
     /// F157: another limit for the body of the request whose head was just seen.
     pub fn set_body_limit(&mut self, bytes_max: u64) {
         self.body.allowed = bytes_max;
@@ -178,6 +198,7 @@ impl Connection {
     ///
     /// When it fails, nothing was appended. A head that was refused may be replaced by a better
     /// one; a body that was refused leaves a broken answer, see [`Connection::must_close`].
+    #[inline]
     pub fn send(&mut self, event: Outgoing<'_>, out: &mut Vec<u8>) -> Result<(), LocalError> {
         let error = |misuse| LocalError { state: self.writing, misuse };
         let said = said(&event).ok_or(error(Misuse::Status))?;
@@ -245,8 +266,8 @@ impl Connection {
             self.see(Seen::Close);
             return Ok(Event::Closed);
         }
-        let (limits, lenient) = (Rc::clone(&self.limits), self.lenient);
-        match parse::request_head(input.rest(), &mut self.progress, &limits, lenient, head)? {
+        let (progress, limits) = (&mut self.progress, &self.limits);
+        match parse::request_head(input.rest(), progress, limits, self.lenient, head)? {
             Some(length) => {
                 input.take(length);
                 self.begin(head);
@@ -288,12 +309,16 @@ impl Connection {
             Piece::NeedData if self.ended => Err(Reason::Truncated.error()),
             Piece::NeedData => Ok(self.wait(Timeout::Body, self.limits.body_time_max)),
             Piece::End => {
-                self.see(Seen::EndOfMessage);
-                self.clock = None;
-                self.take_turn();
+                self.end_message();
                 Ok(Event::EndOfMessage)
             }
         }
+    }
+
+    fn end_message(&mut self) {
+        self.see(Seen::EndOfMessage);
+        self.clock = None;
+        self.take_turn();
     }
 
     /// The clock starts when we first wait for something, and is not pushed on by each byte.

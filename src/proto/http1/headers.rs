@@ -29,6 +29,7 @@ pub struct Headers {
     block: Vec<u8>, // `Name: value\r\n`, again and again
     names: u64,     // a bit for each name that is present, so that most questions need no search
     repeated: u64,  // a bit for each name that may be present more than once
+    last: usize,    // where the last line begins; at the end, if that is not known
 }
 
 /// The names that most answers are made of: they need no check, no change of case, and have a bit
@@ -81,11 +82,17 @@ struct Name<'a> {
 }
 
 impl<'a> Name<'a> {
+    /// A name that is written in the code costs nothing: it is looked up when that is compiled.
+    #[inline]
     fn new(text: &'a str) -> Self {
-        if let Some(known) = Known::exactly(text) {
-            return Self { text, bit: known.bit(), is_known: true };
+        match Known::exactly(text) {
+            Some(known) => Self { text, bit: known.bit(), is_known: true },
+            None => Self::unusual(text),
         }
-        // Somebody may have his own idea of upper and lower case.
+    }
+
+    /// Somebody may have his own idea of upper and lower case.
+    fn unusual(text: &'a str) -> Self {
         let alike = KNOWN.iter().position(|known| known.eq_ignore_ascii_case(text));
         let shared = || KNOWN.len() + text.len() % (64 - KNOWN.len());
         let bit = 1 << alike.unwrap_or_else(shared);
@@ -126,27 +133,49 @@ impl std::error::Error for InvalidHeader {}
 impl Headers {
     /// No headers, and no memory.
     pub const fn new() -> Self {
-        Self { block: Vec::new(), names: 0, repeated: 0 }
+        Self { block: Vec::new(), names: 0, repeated: 0, last: 0 }
     }
 
     /// Replaces every header of this name by one, at the end.
+    #[inline]
     pub fn set(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), InvalidHeader> {
-        let name = check(name, value.as_ref())?;
-        self.remove_all(name);
-        self.push(name, value.as_ref());
+        self.set_named(Name::new(name), value.as_ref())
+    }
+
+    fn set_named(&mut self, name: Name<'_>, value: &[u8]) -> Result<(), InvalidHeader> {
+        check(name, value)?;
+        if self.may_have(name) {
+            self.replace(name, value);
+        } else {
+            self.push(name, value);
+        }
         Ok(())
+    }
+
+    /// Most of those that are replaced are the last, or the only one: then the name can stay.
+    fn replace(&mut self, name: Name<'_>, value: &[u8]) {
+        let alone = self.repeated & name.bit == 0;
+        if alone && value_of(&self.block[self.last..], name.text).is_some() {
+            self.block.truncate(self.last + name.text.len() + ": ".len());
+            self.push_value(value);
+        } else {
+            self.remove_all(name);
+            self.push(name, value);
+        }
     }
 
     /// Adds one more header, beside those of the same name.
     pub fn add(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), InvalidHeader> {
-        let name = check(name, value.as_ref())?;
+        let name = Name::new(name);
+        check(name, value.as_ref())?;
         self.push(name, value.as_ref());
         Ok(())
     }
 
     /// The first value of this name.
+    #[inline]
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.get_list(name).next()
+        if self.may_have(Name::new(name)) { self.get_list(name).next() } else { None }
     }
 
     /// All values of this name, in order.
@@ -175,6 +204,7 @@ impl Headers {
         while more {
             let Some(line) = self.position(name.text) else { break };
             self.block.drain(line);
+            self.last = self.block.len();
             more = self.repeated & name.bit != 0;
         }
         if name.bit < 1 << KNOWN.len() {
@@ -186,15 +216,15 @@ impl Headers {
     /// Forgets all headers and keeps the memory, for the next answer.
     pub fn clear(&mut self) {
         self.block.clear();
-        (self.names, self.repeated) = (0, 0);
+        (self.names, self.repeated, self.last) = (0, 0, 0);
     }
 
     /// Becomes a copy of `other`, in the memory it has.
     pub fn copy_from(&mut self, other: &Self) {
-        let Self { block, names, repeated } = other;
+        let Self { block, names, repeated, last } = other;
         self.block.clear();
         self.block.extend_from_slice(block);
-        (self.names, self.repeated) = (*names, *repeated);
+        (self.names, self.repeated, self.last) = (*names, *repeated, *last);
     }
 
     /// How much memory they occupy, for those who keep headers in a pool.
@@ -246,12 +276,18 @@ impl Headers {
         self.repeated |= self.names & name.bit;
         self.names |= name.bit;
         let start = self.block.len();
+        self.last = start;
         self.block.reserve(name.text.len() + value.len() + 4);
         self.block.extend_from_slice(name.text.as_bytes());
         if !name.is_known {
             capitalize(&mut self.block[start..]);
         }
         self.block.extend_from_slice(b": ");
+        self.push_value(value);
+    }
+
+    #[inline]
+    fn push_value(&mut self, value: &[u8]) {
         self.block.extend_from_slice(buffer::trim(value));
         self.block.extend_from_slice(b"\r\n");
     }
@@ -303,17 +339,29 @@ fn capitalize(name: &mut [u8]) {
 }
 
 /// T141: a token for a name; for a value visible characters, space, tab, and 0x80 to 0xFF.
-fn check<'a>(name: &'a str, value: &[u8]) -> Result<Name<'a>, InvalidHeader> {
-    let name = Name::new(name);
-    // Without a way out in the middle these loops are shorter than with one.
-    let all = |text: &[u8], class| text.iter().fold(class, |all, &b| all & CLASS[usize::from(b)]);
-    if !name.is_known && (name.text.is_empty() || all(name.text.as_bytes(), TOKEN) == 0) {
+#[inline]
+fn check(name: Name<'_>, value: &[u8]) -> Result<(), InvalidHeader> {
+    if !name.is_known && (name.text.is_empty() || !all(name.text.as_bytes(), TOKEN)) {
         return Err(InvalidHeader::Name);
     }
-    if all(value, VALUE) == 0 {
-        return Err(InvalidHeader::Value);
-    }
-    Ok(name)
+    let (words, rest) = value.as_chunks::<8>();
+    let clean = |word: &[u8; 8]| !has_control(u64::from_ne_bytes(*word)) || all(word, VALUE);
+    if words.iter().all(clean) && all(rest, VALUE) { Ok(()) } else { Err(InvalidHeader::Value) }
+}
+
+/// Without a way out in the middle this loop is shorter than with one.
+fn all(text: &[u8], class: u8) -> bool {
+    text.iter().fold(class, |all, &byte| all & CLASS[usize::from(byte)]) != 0
+}
+
+/// Whether one of eight bytes is below the space, or DEL. That may be a tab; it seldom is.
+const fn has_control(word: u64) -> bool {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGH_BITS: u64 = 0x80 * ONES;
+    let below_space = word.wrapping_sub(0x20 * ONES) & !word;
+    let from_del = word ^ (0x7f * ONES); // zero where it was DEL
+    let is_del = from_del.wrapping_sub(ONES) & !from_del;
+    (below_space | is_del) & HIGH_BITS != 0
 }
 
 pub(super) const fn is_value(byte: u8) -> bool {
@@ -355,6 +403,7 @@ fn lines(block: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// The value, if the line has this name.
+#[inline]
 fn value_of<'a>(line: &'a [u8], name: &str) -> Option<&'a [u8]> {
     let (start, rest) = line.split_at_checked(name.len())?;
     let found = rest.starts_with(b": ") && buffer::same_word(start, name.as_bytes());

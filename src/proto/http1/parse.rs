@@ -147,7 +147,7 @@ fn fill(
     if !lenient && !block.ends_with(b"\r\n\r\n") {
         return Err(Reason::LineEnd);
     }
-    rules.finish(head)
+    rules.finish(head, method, target)
 }
 
 /// Where `part` is in `whole`, from which it was borrowed.
@@ -176,28 +176,32 @@ impl<'a> Rules<'a> {
     }
 
     fn header(&mut self, name: &[u8], value: &'a [u8]) -> Result<(), Reason> {
-        // Only these lengths matter to us, so most headers cost one comparison.
-        match name.len() {
-            4 if buffer::same_word(name, b"Host") => {
+        // Few names have the length and the first letter of one that matters to us.
+        match (name.len(), name[0].to_ascii_uppercase()) {
+            (4, b'H') if buffer::same_word(name, b"Host") => {
                 let first = self.host.replace(value);
                 return if first.is_none() { Ok(()) } else { Err(Reason::Host) };
             }
-            6 if buffer::same_word(name, b"Expect") => {
+            (6, b'E') if buffer::same_word(name, b"Expect") => {
                 self.expects_continue = value.eq_ignore_ascii_case(b"100-continue");
             }
-            10 if buffer::same_word(name, b"Connection") => {
+            (10, b'C') if buffer::same_word(name, b"Connection") => {
+                if value == b"keep-alive" {
+                    self.keep_alive = true; // by far the most usual: no list to go through
+                    return Ok(());
+                }
                 for option in value.split(|byte| *byte == b',').map(buffer::trim) {
                     self.close |= option.eq_ignore_ascii_case(b"close");
                     self.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
                 }
             }
-            14 if buffer::same_word(name, b"Content-Length") => {
+            (14, b'C') if buffer::same_word(name, b"Content-Length") => {
                 // HAZ10: identical repetitions are somebody's mistake all the same.
                 let first = self.length.replace(value);
                 let same = first.is_none_or(|first| self.lenient && first == value);
                 return if same { Ok(()) } else { Err(Reason::ContentLength) };
             }
-            17 if buffer::same_word(name, b"Transfer-Encoding") => {
+            (17, b'T') if buffer::same_word(name, b"Transfer-Encoding") => {
                 // T117, SEC14: one header, one word; a list or a second header is refused.
                 let again = std::mem::replace(&mut self.chunked, true);
                 let chunked = !again && value.eq_ignore_ascii_case(b"chunked");
@@ -208,7 +212,7 @@ impl<'a> Rules<'a> {
         Ok(())
     }
 
-    fn finish(self, head: &mut RequestHead) -> Result<(), Reason> {
+    fn finish(self, head: &mut RequestHead, method: &str, target: &str) -> Result<(), Reason> {
         head.body = match (self.chunked, self.length) {
             (true, Some(_)) => return Err(Reason::BothFramings),
             (true, None) => BodyLength::Chunked,
@@ -220,7 +224,7 @@ impl<'a> Rules<'a> {
             (false, None) => BodyLength::None,
         };
         self.host(head)?;
-        target(head)?;
+        path_and_query(head, method, target)?;
         let has_length = head.body != BodyLength::None;
         head.expects_continue =
             self.expects_continue && has_length && head.version == Version::Http11;
@@ -230,7 +234,7 @@ impl<'a> Rules<'a> {
         head.keep_alive = !self.close
             && !old_and_chunked
             && (head.version == Version::Http11
-                || self.keep_alive && (has_length || matches!(head.method(), "GET" | "HEAD")));
+                || self.keep_alive && (has_length || matches!(method, "GET" | "HEAD")));
         Ok(())
     }
 
@@ -251,16 +255,15 @@ impl<'a> Rules<'a> {
     }
 }
 
-/// Sorts out which of the four forms the target has, and where its path and query are.
-fn target(head: &mut RequestHead) -> Result<(), Reason> {
-    let at = head.method_len;
-    let path_at = match (head.method(), &head.line[at..]) {
+/// Sorts out which of the four forms the target has, and where in the line its path and query are.
+fn path_and_query(head: &mut RequestHead, method: &str, target: &str) -> Result<(), Reason> {
+    let path_at = match (method, target) {
         ("CONNECT", authority) => {
             Authority::parse(authority).and_then(|it| it.port).ok_or(Reason::Target)?;
-            at
+            0
         }
-        ("OPTIONS", "*") => at,
-        (_, path) if path.starts_with('/') => at,
+        ("OPTIONS", "*") => 0,
+        (_, path) if path.starts_with('/') => 0,
         (_, absolute) => {
             let (scheme, rest) = absolute.split_once("://").ok_or(Reason::Target)?;
             if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
@@ -271,14 +274,22 @@ fn target(head: &mut RequestHead) -> Result<(), Reason> {
             if !authority.eq_ignore_ascii_case(&head.host) {
                 return Err(Reason::Host);
             }
-            at + scheme.len() + "://".len() + authority.len()
+            scheme.len() + "://".len() + authority.len()
         }
     };
-    let end = head.line.len();
-    let question = buffer::find_byte(&head.line.as_bytes()[path_at..], b'?');
-    head.path = path_at..question.map_or(end, |length| path_at + length);
-    head.query = question.map(|length| path_at + length + 1..end);
+    let (start, end) = (method.len() + path_at, method.len() + target.len());
+    let question = question_mark(&target.as_bytes()[path_at..]);
+    head.path = start..question.map_or(end, |length| start + length);
+    head.query = question.map(|length| start + length + 1..end);
     Ok(())
+}
+
+/// Most targets are too short for a search that looks at many bytes at once to be worth its start.
+fn question_mark(text: &[u8]) -> Option<usize> {
+    if text.len() > 32 {
+        return buffer::find_byte(text, b'?');
+    }
+    text.iter().position(|byte| *byte == b'?')
 }
 
 /// RFC 9112 part 5.2, only for the lenient: a line that begins with white space goes on where the
