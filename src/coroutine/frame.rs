@@ -54,19 +54,21 @@ pub(crate) struct Frames {
 }
 
 impl Frames {
-    /// Puts `coroutine` into a box that another one has left, or into a new one.
+    /// Puts what `make` makes into a box that another coroutine has left, or into a new one. It is
+    /// made here, because a coroutine is large and each move a copy.
+    #[inline]
     pub(super) fn fill<F: Future<Output = ()> + 'static>(
         &self,
-        coroutine: F,
+        make: impl FnOnce() -> F,
     ) -> (BoxedFrame, Home) {
         let home = self.home.get_or_init(|| Rc::new(Spares::<F>::default()));
         let spare = home.downcast_ref::<Spares<F>>().and_then(|spares| spares.borrow_mut().pop());
         let frame = match spare {
             Some(mut spare) => {
-                spare.as_mut().set(Some(coroutine));
+                spare.as_mut().set(Some(make()));
                 spare
             }
-            None => Box::pin(Some(coroutine)),
+            None => Box::pin(Some(make())),
         };
         (frame, Rc::clone(home))
     }

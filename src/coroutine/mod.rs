@@ -91,12 +91,12 @@ impl IoLoop {
 
     /// For the layers above, where nobody waits for the end: `keeper` is told of a panic, and the
     /// coroutine lives in one of `frames`, so that starting it allocates nothing.
-    pub(crate) fn run_coroutine(
+    pub(crate) fn run_coroutine<F: std::future::Future<Output = ()> + 'static>(
         &self,
         place: &'static Location<'static>,
         frames: &Frames,
         keeper: Rc<dyn Keeper>,
-        coroutine: impl std::future::Future<Output = ()> + 'static,
+        coroutine: impl FnOnce() -> F,
     ) {
         let runner = Runner::of(self);
         let number = runner.reserve(self);

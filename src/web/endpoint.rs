@@ -51,7 +51,7 @@ impl<H: RequestHandler> Endpoint for Registered<H> {
     fn start(self: Rc<Self>, exchange: Exchange) {
         // Nobody waits for the coroutine: it answers for itself, also when it fails.
         let keeper = Rc::clone(&exchange.core);
-        let answer = Rc::clone(&self).answer(exchange);
+        let answer = || Rc::clone(&self).answer(exchange);
         IoLoop::current().run_coroutine(self.place, &self.frames, keeper, answer);
     }
 
