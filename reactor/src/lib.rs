@@ -62,6 +62,7 @@ pub use reactor::Reactor;
 pub use signals::Signal;
 pub use sim::{TimeControl, VirtualTime};
 pub use sys::call::Call;
+pub use sys::heap::trim_heap;
 pub use token::{Slots, Token};
 pub use waker::{Bell, Waker};
 

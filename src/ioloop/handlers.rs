@@ -144,14 +144,16 @@ impl IoLoop {
         self.tidy_after_a_crowd();
     }
 
-    /// Gives back the tables that only a crowd needs. Looked at each time the number of those who
-    /// stay is halved, so that it costs nothing to speak of.
+    /// Gives back the tables that only a crowd needs, and in the next turn, when those who left have
+    /// dropped what was theirs, the memory itself. Looked at each time the number of those who stay is
+    /// halved, so that it costs nothing to speak of.
     fn tidy_after_a_crowd(&self) {
         let mut handlers = self.core.handlers.borrow_mut();
         let (stay, room) = (handlers.len(), handlers.capacity());
         if room > CROWD && stay < room / 8 && (stay.is_power_of_two() || stay == 0) {
             handlers.shrink_to_fit();
             self.core.timers.borrow_mut().shrink_to_fit();
+            self.add_callback(reactor::trim_heap);
         }
     }
 

@@ -3,7 +3,7 @@
 //! Has nothing to do with the kernel: it lives here because this folder is the one door for `unsafe`.
 //! A `Box<dyn FnOnce()>` costs an allocation each time, which is most of what a callback costs; three
 //! words hold what callbacks usually capture. Read next: `../lib.rs`.
-#![allow(unsafe_code)]
+#![expect(unsafe_code, reason = "words that are a closure")]
 
 use std::fmt;
 use std::marker::PhantomData;

@@ -1,8 +1,8 @@
 //! The system calls: one file for each kernel interface, and the only door for `unsafe`.
 //!
 //! Owns which file is compiled on which system: epoll on Linux, kqueue on every other Unix (and on
-//! Linux too, over libkqueue, when built with `--cfg squall_libkqueue`). A guest is `call.rs`, which asks
-//! the kernel for nothing and comes for the door. Read next: `epoll.rs`.
+//! Linux too, over libkqueue, when built with `--cfg squall_libkqueue`). Two guests come for the door:
+//! `call.rs`, a closure without a box, and `heap.rs`, which has memory given back. Read next: `epoll.rs`.
 
 #[cfg(target_os = "linux")]
 pub(crate) mod epoll;
@@ -13,4 +13,5 @@ pub(crate) mod kqueue;
 mod libkqueue;
 
 pub(crate) mod call;
+pub(crate) mod heap;
 pub(crate) mod signal;
