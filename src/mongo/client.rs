@@ -20,8 +20,8 @@ use super::{Database, Error};
 use crate::log::{self, Level};
 use crate::net::Network;
 use crate::proto::mongo::concern::Concerns;
+use crate::proto::mongo::decode::decode;
 use crate::proto::mongo::settings::Settings;
-use crate::proto::mongo::shape::decode;
 use crate::proto::mongo::uri::{Host, Uri};
 
 /// A MongoDB client. Clones share one pool of connections; make one for the process, not one for

@@ -16,7 +16,7 @@ use super::engine::{Engine, Server};
 use super::operation::{Request, append_read_preference, command_document, raw};
 use super::{Database, Error, MongoClient};
 use crate::proto::mongo::concern::Concerns;
-use crate::proto::mongo::shape::decode;
+use crate::proto::mongo::decode::Decoder;
 
 /// What a cursor goes over.
 #[derive(Clone, Debug)]
@@ -74,6 +74,7 @@ pub struct Cursor {
     options: Options,
     state: State,
     batch: Option<Batch>,
+    decoder: Decoder,
     /// Why it cannot be used: a name no server would take, or an option after the first batch.
     misuse: Option<Error>,
 }
@@ -94,6 +95,7 @@ impl Cursor {
             options: Options::default(),
             state: State::Fresh,
             batch: None,
+            decoder: Decoder::default(),
             misuse: database.checked_name().err(),
         }
     }
@@ -151,23 +153,33 @@ impl Cursor {
     /// The next document, or nothing when there is none. The server is asked for more only when
     /// everything it has sent was read (M070).
     pub async fn next(&mut self) -> Result<Option<Document>, Error> {
-        match self.next_raw().await? {
-            Some(document) => Ok(Some(decode(document)?)),
-            None => Ok(None),
+        if !self.has_next().await? {
+            return Ok(None);
         }
+        let next = self.batch.as_mut().map_or(Ok(None), Batch::next)?;
+        Ok(next.map(|document| self.decoder.decode(document)).transpose()?)
     }
 
     /// The same, borrowed from the server's reply instead of copied out of it.
     pub async fn next_raw(&mut self) -> Result<Option<&RawDocument>, Error> {
+        if self.has_next().await? {
+            self.batch.as_mut().map_or(Ok(None), Batch::next)
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// Whether a document is at hand, after the server was asked for more if that was needed.
+    async fn has_next(&mut self) -> Result<bool, Error> {
         if let Some(error) = &self.misuse {
             return Err(error.clone());
         }
         while self.batch.as_ref().is_none_or(Batch::is_empty) {
             if !self.fetch().await? {
-                return Ok(None);
+                return Ok(false);
             }
         }
-        self.batch.as_mut().map_or(Ok(None), Batch::next)
+        Ok(true)
     }
 
     /// The next `length` documents, or all there are; called again, the ones after (M071).
@@ -178,8 +190,8 @@ impl Cursor {
         let length = length.into().unwrap_or(usize::MAX);
         let mut list = Vec::new();
         while list.len() < length {
-            match self.next_raw().await? {
-                Some(document) => list.push(decode(document)?),
+            match self.next().await? {
+                Some(document) => list.push(document),
                 None => break,
             }
         }

@@ -13,8 +13,8 @@ use super::error::WriteFailure;
 use super::operation::{Request, raw};
 use super::{Collection, Cursor, Error, MongoClient};
 use crate::proto::mongo::concern::Concerns;
+use crate::proto::mongo::decode::decode;
 use crate::proto::mongo::error::NAMESPACE_NOT_FOUND;
-use crate::proto::mongo::shape::decode;
 
 /// A handle to one database. Making it sends nothing (S007); cloning it is cheap.
 #[derive(Clone)]

@@ -5,6 +5,7 @@
 
 use bson::{Document, RawDocument, rawdoc};
 use squall::proto::mongo::connection::{Connection, Event, Greeting, Send};
+use squall::proto::mongo::decode::decode;
 use squall::proto::mongo::encode;
 use squall::proto::mongo::scram::{Client, ClientFirst, Mechanism, Server};
 use squall::proto::mongo::shape;
@@ -51,7 +52,7 @@ pub(crate) fn mongo_shape(data: &[u8]) {
         return;
     }
     let document = RawDocument::from_bytes(data).expect("the shape is good");
-    if let Ok(decoded) = shape::decode(document) {
+    if let Ok(decoded) = decode(document) {
         let encoded = decoded.to_vec().expect("it was decoded");
         shape::check(&encoded).expect("encoded by the library");
         let mut ours = Vec::new();
@@ -61,7 +62,7 @@ pub(crate) fn mongo_shape(data: &[u8]) {
     // Decoding is the library's, in fewer copies: the same documents, the same refusals. NaN is
     // not itself, so bytes are compared.
     let bytes = |document: Document| document.to_vec().expect("it was decoded");
-    let (ours, theirs) = (shape::decode(document).ok(), Document::try_from(document).ok());
+    let (ours, theirs) = (decode(document).ok(), Document::try_from(document).ok());
     assert_eq!(ours.is_some(), theirs.is_some());
     if let (Some(ours), Some(theirs)) = (ours, theirs) {
         assert_eq!(bytes(ours), bytes(theirs));

@@ -3,8 +3,9 @@
 use bson::oid::ObjectId;
 use bson::spec::BinarySubtype;
 use bson::{Binary, Bson, Document, JavaScriptCodeWithScope, RawDocument, Regex, Timestamp, doc};
+use squall::proto::mongo::decode::{Decoder, decode};
 use squall::proto::mongo::encode;
-use squall::proto::mongo::shape::{DEPTH_MAX, Fault, check, decode};
+use squall::proto::mongo::shape::{DEPTH_MAX, Fault, check};
 
 /// One of every kind of element.
 fn everything() -> Document {
@@ -135,5 +136,91 @@ fn sec43_depth() {
     for levels in [DEPTH_MAX + 1, 1000, 100_000] {
         assert_eq!(check(&nested(levels)).unwrap_err().fault, Fault::TooDeep, "{levels} levels");
         assert!(decode(RawDocument::from_bytes(&nested(levels)).unwrap()).is_err());
+    }
+}
+
+/// What is wrong with a value is what the library says is wrong with it, whatever the decoder
+/// has seen before.
+#[test]
+fn decoding_is_the_librarys_own() {
+    let good = everything().to_vec().unwrap();
+    let mut warm = Decoder::default();
+    let raw = RawDocument::from_bytes(&good).unwrap();
+    for _ in 0..3 {
+        assert_eq!(warm.decode(raw).unwrap(), everything());
+    }
+    for at in 4..good.len() {
+        for value in [0, 1, 2, 0x80, 0xff, good[at] ^ 0x40] {
+            let mut bytes = good.clone();
+            bytes[at] = value;
+            let Ok(document) = RawDocument::from_bytes(&bytes) else { continue };
+            let decoded = decode(document);
+            if check(&bytes).is_err() {
+                assert!(decoded.is_err(), "byte {at}");
+            } else {
+                let ours = decoded.map(|document| format!("{document:?}"));
+                let theirs = Document::try_from(document).map(|document| format!("{document:?}"));
+                assert_eq!(ours.ok(), theirs.ok(), "byte {at}");
+            }
+            let (first, second) = (decode(document), warm.decode(document));
+            assert_eq!(format!("{first:?}"), format!("{second:?}"), "byte {at}");
+            assert_eq!(warm.decode(raw).unwrap(), everything());
+        }
+    }
+}
+
+/// Documents that look alike, that do not, and that do for a while: a decoder that remembers names
+/// gives what one without memory gives, in the same order, with nothing left of those before.
+#[test]
+fn decoding_many_remembers_names_only() {
+    let shapes = [
+        doc! { "_id": 1, "name": "ada", "at": { "x": 1, "y": { "z": [1, { "q": 2 }] } } },
+        doc! { "_id": 1, "name": "ada", "at": { "x": 1 } },
+        doc! { "_id": 1, "name": "ada", "at": "home" },
+        doc! { "_id": 1, "name": { "first": "ada" }, "at": [] },
+        doc! { "name": "ada", "_id": 1 },
+        doc! { "_id": 1, "nam": 2, "name": "ada" },
+        doc! { "_id": 1 },
+        doc! {},
+        doc! { "_id": 1, "name": "ada", "at": { "x": 1, "y": { "z": [] }, "w": null }, "more": 1 },
+    ];
+    let mut decoder = Decoder::default();
+    for step in 0..400 {
+        // Runs of equals of every length from one to seven, and then a new order.
+        let shape = &shapes[(step / (1 + step / 57)) % shapes.len()];
+        let bytes = shape.to_vec().unwrap();
+        let decoded = decoder.decode(RawDocument::from_bytes(&bytes).unwrap()).unwrap();
+        assert_eq!(decoded.to_vec().unwrap(), bytes, "step {step}");
+        assert_eq!(&decoded, shape, "step {step}");
+    }
+    // The same name twice: the last value counts, as in the library.
+    let twice = b"\x13\0\0\0\x10a\0\x01\0\0\0\x10a\0\x02\0\0\0\0";
+    let twice = RawDocument::from_bytes(twice).unwrap();
+    let mut decoder = Decoder::default();
+    for _ in 0..4 {
+        assert_eq!(decoder.decode(twice).unwrap(), doc! { "a": 2 });
+        assert_eq!(decoder.decode(&bson::rawdoc! { "a": 3 }).unwrap(), doc! { "a": 3 });
+    }
+}
+
+/// SEC43: depth is counted in the decoder too, through arrays and the scope of code.
+#[test]
+fn sec43_depth_of_every_kind_of_nesting() {
+    let wrap = |levels: usize, mut document: Document| {
+        for level in 0..levels {
+            document = match level % 3 {
+                0 => doc! { "a": document },
+                1 => doc! { "a": [document] },
+                _ => doc! { "a": Bson::JavaScriptCodeWithScope(JavaScriptCodeWithScope {
+                    code: String::new(), scope: document,
+                })},
+            };
+        }
+        document
+    };
+    for levels in 60..90 {
+        let bytes = wrap(levels, Document::new()).to_vec().unwrap();
+        let decoded = decode(RawDocument::from_bytes(&bytes).unwrap());
+        assert_eq!(decoded.is_ok(), check(&bytes).is_ok(), "{levels} levels");
     }
 }

@@ -28,8 +28,8 @@ use super::operation::{Request, append_read_preference, command_document, raw};
 use super::{Cursor, Database, Error};
 use crate::proto::mongo::concern::Concerns;
 use crate::proto::mongo::connection::Reply;
+use crate::proto::mongo::decode::decode;
 use crate::proto::mongo::error::{NAMESPACE_NOT_FOUND, number};
-use crate::proto::mongo::shape::decode;
 
 /// Which documents are meant: a query, or simply an `_id` (M051).
 ///

@@ -14,9 +14,9 @@ use crate::mongo::engine::Server;
 use crate::mongo::error::WriteFailure;
 use crate::mongo::operation::{Request, command_document, raw};
 use crate::proto::mongo::connection::Reply;
+use crate::proto::mongo::decode::decode;
 use crate::proto::mongo::encode;
 use crate::proto::mongo::error::{WriteConcernError, WriteError};
-use crate::proto::mongo::shape::decode;
 
 /// Room for everything in a message that is not a document of the batch.
 const MESSAGE_OVERHEAD: usize = 16 * 1024;

@@ -8,7 +8,7 @@ use std::fmt;
 
 use bson::{Document, RawBsonRef, RawDocument};
 
-use super::shape::decode;
+use super::decode::decode;
 
 /// Another document has the same value under a unique index.
 pub const DUPLICATE_KEY: i32 = 11000;

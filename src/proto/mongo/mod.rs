@@ -7,6 +7,7 @@
 pub mod concern;
 pub mod connection;
 pub mod crc32c;
+pub mod decode;
 pub mod encode;
 pub mod error;
 pub mod hello;
