@@ -48,14 +48,19 @@ impl Batch {
         if self.rest.is_empty() {
             return Ok(None);
         }
-        let malformed = Error::Reply("documents in its batch");
-        let bytes = &self.reply.body().as_bytes()[self.rest.clone()];
-        let nul = bytes.iter().position(|byte| *byte == 0);
-        let (Some(nul), Some(&DOCUMENT)) = (nul, bytes.first()) else { return Err(malformed) };
-        let (document, after) = split_document(&bytes[nul + 1..]).map_err(|_| malformed)?;
+        let Some((document, after)) = split_element(&self.reply.bytes()[self.rest.clone()]) else {
+            return Err(Error::Reply("documents in its batch"));
+        };
         self.rest.start = self.rest.end - after.len();
         Ok(Some(document))
     }
+}
+
+/// Splits the first element off, which must be a document; its name is a number, and not looked at.
+fn split_element(elements: &[u8]) -> Option<(&RawDocument, &[u8])> {
+    let (&DOCUMENT, named) = elements.split_first()? else { return None };
+    let nul = named.iter().position(|byte| *byte == 0)?;
+    split_document(&named[nul + 1..]).ok()
 }
 
 /// The element type of an embedded document.

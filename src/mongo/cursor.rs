@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bson::raw::cstr;
-use bson::{Document, RawArrayBuf, RawDocument, RawDocumentBuf};
+use bson::{Document, RawArrayBuf, RawDocument, RawDocumentBuf, rawdoc};
 
 use super::batch::Batch;
 use super::engine::{Engine, Server};
@@ -17,6 +17,11 @@ use super::operation::{Request, append_read_preference, command_document, raw};
 use super::{Database, Error, MongoClient};
 use crate::proto::mongo::concern::Concerns;
 use crate::proto::mongo::decode::Decoder;
+
+/// Documents in the first batch, unless the caller names a number. The server's own default of 101
+/// lets most lists cost two round trips; later batches are as large as the server can make them
+/// (16 MB), and so is this one if its documents are large.
+const FIRST_BATCH: u32 = 1024;
 
 /// What a cursor goes over.
 #[derive(Clone, Debug)]
@@ -135,7 +140,8 @@ impl Cursor {
         self.with(|options| options.limit = Some(count))
     }
 
-    /// So many documents at a time; the server knows a good number by itself.
+    /// So many documents at a time. Unless told, it is 1,024 in the first batch and then as many as
+    /// the server can send at once; say less to see the first ones sooner, or to stop early.
     pub fn batch_size(self, count: u32) -> Self {
         self.with(|options| options.batch_size = Some(count))
     }
@@ -153,7 +159,7 @@ impl Cursor {
     /// The next document, or nothing when there is none. The server is asked for more only when
     /// everything it has sent was read (M070).
     pub async fn next(&mut self) -> Result<Option<Document>, Error> {
-        if !self.has_next().await? {
+        if !self.is_at_hand() && !self.advance().await? {
             return Ok(None);
         }
         let next = self.batch.as_mut().map_or(Ok(None), Batch::next)?;
@@ -162,19 +168,23 @@ impl Cursor {
 
     /// The same, borrowed from the server's reply instead of copied out of it.
     pub async fn next_raw(&mut self) -> Result<Option<&RawDocument>, Error> {
-        if self.has_next().await? {
-            self.batch.as_mut().map_or(Ok(None), Batch::next)
-        } else {
-            Ok(None)
+        if !self.is_at_hand() && !self.advance().await? {
+            return Ok(None);
         }
+        self.batch.as_mut().map_or(Ok(None), Batch::next)
     }
 
-    /// Whether a document is at hand, after the server was asked for more if that was needed.
-    async fn has_next(&mut self) -> Result<bool, Error> {
+    /// Whether the next document has arrived already.
+    fn is_at_hand(&self) -> bool {
+        self.misuse.is_none() && self.batch.as_ref().is_some_and(|batch| !batch.is_empty())
+    }
+
+    /// Asks for batches until a document is at hand; false when there is none.
+    async fn advance(&mut self) -> Result<bool, Error> {
         if let Some(error) = &self.misuse {
             return Err(error.clone());
         }
-        while self.batch.as_ref().is_none_or(Batch::is_empty) {
+        while !self.is_at_hand() {
             if !self.fetch().await? {
                 return Ok(false);
             }
@@ -273,15 +283,13 @@ impl Cursor {
                         body.append(cstr!("singleBatch"), true);
                     }
                 }
-                if let Some(size) = self.options.batch_size {
-                    body.append(cstr!("batchSize"), i64::from(size));
-                }
+                body.append(cstr!("batchSize"), self.first_batch());
                 "find"
             }
             Source::Aggregate { pipeline } => {
                 body.append(cstr!("aggregate"), &*self.collection);
                 body.append(cstr!("pipeline"), raw_array(pipeline)?);
-                body.append(cstr!("cursor"), self.batch_options());
+                body.append(cstr!("cursor"), rawdoc! { "batchSize": self.first_batch() });
                 "aggregate"
             }
             Source::ListIndexes => {
@@ -319,6 +327,10 @@ impl Cursor {
             return Err(Error::Argument("sort, projection, skip and limit belong to find"));
         }
         Ok(())
+    }
+
+    fn first_batch(&self) -> i64 {
+        self.options.batch_size.unwrap_or(FIRST_BATCH).into()
     }
 
     fn batch_options(&self) -> RawDocumentBuf {

@@ -69,10 +69,11 @@ pub(crate) fn mongo_shape(data: &[u8]) {
     }
 }
 
-/// A connection fed anything, cut anywhere, gives the same events and ends at the first fault.
+/// A connection fed anything, cut anywhere, shown to it or written where it wants it, gives the
+/// same events and ends at the first fault.
 pub(crate) fn mongo_connection(data: &[u8]) {
     let (&cut, data) = data.split_first().unwrap_or((&0, &[]));
-    let transcript = |parts: &[&[u8]]| {
+    let transcript = |parts: &[&[u8]], in_place: bool| {
         let greeting = Greeting {
             app_name: None,
             credential: Uri::parse("mongodb://u:p@h").expect("a good string").credential,
@@ -83,7 +84,7 @@ pub(crate) fn mongo_connection(data: &[u8]) {
         let mut connection = Connection::new(greeting, Instant::ZERO);
         let mut events = Vec::new();
         for part in std::iter::once(&&[][..]).chain(parts) {
-            connection.receive(part);
+            feed(&mut connection, part, in_place);
             loop {
                 match connection.next_event() {
                     Ok(Some(Event::Prompt)) => {
@@ -99,7 +100,18 @@ pub(crate) fn mongo_connection(data: &[u8]) {
         events
     };
     let (first, second) = data.split_at(usize::from(cut).min(data.len()));
-    assert_eq!(transcript(&[first, second]), transcript(&[data]));
+    let whole = transcript(&[data], false);
+    assert_eq!(transcript(&[first, second], false), whole);
+    assert_eq!(transcript(&[first, second], true), whole);
+}
+
+/// Bytes for a connection, as many as it likes where it wants them.
+fn feed(connection: &mut Connection, bytes: &[u8], in_place: bool) {
+    let room = if in_place { connection.room() } else { &mut [] };
+    let (inside, behind) = bytes.split_at(room.len().min(bytes.len()));
+    room[..inside.len()].copy_from_slice(inside);
+    connection.received(inside.len());
+    connection.receive(behind);
 }
 
 /// No text is a connection string that panics, and none that is understood shows its password.

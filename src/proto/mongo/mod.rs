@@ -11,6 +11,7 @@ pub mod decode;
 pub mod encode;
 pub mod error;
 pub mod hello;
+mod incoming;
 pub mod legacy;
 pub mod options;
 pub mod pool;
