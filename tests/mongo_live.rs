@@ -11,6 +11,7 @@
 mod support;
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
@@ -21,7 +22,8 @@ use squall::coroutine::join_all;
 use squall::ioloop::IoLoop;
 use squall::mongo::embedded::Server;
 use squall::mongo::{
-    Database, Error, Event, FindOneAndOptions, Index, InsertManyOptions, MongoClient, UpdateOptions,
+    Database, Error, Event, FindOneAndOptions, Index, InsertManyOptions, MongoClient, Typed,
+    UpdateOptions,
 };
 use squall::proto::mongo::uri::Uri;
 use support::run_on_each_backend;
@@ -436,5 +438,39 @@ fn m007_authentication() {
             assert_eq!(error.code(), Some(18));
             assert!(!format!("{error} {error:?}").contains("secret"), "{error:?}");
         }
+    });
+}
+
+/// Documents may be bytes or the caller's own types on the way in, and on the way out; across the
+/// borders of batches, in order.
+#[test]
+fn documents_of_every_form() {
+    live("forms", |db| async move {
+        let forms = db.collection("forms");
+        let raw = bson::rawdoc! { "_id": 0, "word": "raw" };
+        forms.insert_one(&raw).await?;
+        let typed = BTreeMap::from([("word", "typed")]);
+        let made = forms.insert_many([Typed(&typed), Typed(&typed)]).await?;
+        assert!(made.inserted_ids.iter().all(|id| id.as_object_id().is_some()), "{made:?}");
+        let nested = doc! { "_id": { "a": [1, 2] }, "word": "nested" };
+        let id = forms.insert_many([&nested]).await?.inserted_ids;
+        assert_eq!(id, [nested.get("_id").unwrap().clone()]);
+
+        assert_eq!(forms.find_one_raw(doc! { "_id": 0 }).await?.unwrap(), raw);
+        let projected = || forms.find(doc! {}).projection(doc! { "_id": 0 }).batch_size(1);
+        let mut cursor = projected();
+        let mut words = Vec::new();
+        while let Some(word) = cursor.next_as::<BTreeMap<&str, &str>>().await? {
+            words.push(word["word"].to_owned());
+        }
+        assert_eq!(words, ["raw", "typed", "typed", "nested"]);
+        let mut cursor = projected();
+        assert!(matches!(cursor.next_as::<BTreeMap<&str, i32>>().await, Err(Error::Decode(_))));
+        let word = cursor.next_as::<BTreeMap<&str, &str>>().await?.unwrap();
+        assert_eq!(word["word"], "typed", "one that does not fit does not end the cursor");
+        cursor.close().await?;
+        let missing = forms.find_one_as::<BTreeMap<String, i32>>(doc! { "word": "none" }).await?;
+        assert_eq!(missing, None);
+        Ok(())
     });
 }

@@ -44,15 +44,26 @@ impl Batch {
     }
 
     /// The next document.
-    pub(super) fn next(&mut self) -> Result<Option<&RawDocument>, Error> {
+    pub(super) fn next(&mut self) -> Result<Option<&RawDocument>, Malformed> {
         if self.rest.is_empty() {
             return Ok(None);
         }
         let Some((document, after)) = split_element(&self.reply.bytes()[self.rest.clone()]) else {
-            return Err(Error::Reply("documents in its batch"));
+            return Err(Malformed);
         };
         self.rest.start = self.rest.end - after.len();
         Ok(Some(document))
+    }
+}
+
+/// Something else than a document in a batch. An [`Error`] is large, and moving one, or room for
+/// one, costs as much as all else that is done for a document.
+#[derive(Debug)]
+pub(super) struct Malformed;
+
+impl From<Malformed> for Error {
+    fn from(Malformed: Malformed) -> Self {
+        Self::Reply("documents in its batch")
     }
 }
 

@@ -10,13 +10,16 @@ use std::time::Duration;
 
 use bson::raw::cstr;
 use bson::{Document, RawArrayBuf, RawDocument, RawDocumentBuf, rawdoc};
+use serde::Deserialize;
 
 use super::batch::Batch;
 use super::engine::{Engine, Server};
-use super::operation::{Request, append_read_preference, command_document, raw};
+use super::operation::{
+    Body, Request, append_document, append_documents, append_read_preference, command,
+};
 use super::{Database, Error, MongoClient};
 use crate::proto::mongo::concern::Concerns;
-use crate::proto::mongo::decode::Decoder;
+use crate::proto::mongo::decode::{Decoder, decode_as};
 
 /// Documents in the first batch, unless the caller names a number. The server's own default of 101
 /// lets most lists cost two round trips; later batches are as large as the server can make them
@@ -171,7 +174,26 @@ impl Cursor {
         if !self.is_at_hand() && !self.advance().await? {
             return Ok(None);
         }
-        self.batch.as_mut().map_or(Ok(None), Batch::next)
+        self.batch.as_mut().map_or(Ok(None), Batch::next).map_err(Error::from)
+    }
+
+    /// The next document as a type of the caller's, which may borrow its strings from the reply. One
+    /// that does not fit is [`Error::Decode`], and does not end the cursor.
+    ///
+    /// ```no_run
+    /// # async fn example(users: squall::mongo::Collection) -> Result<(), squall::mongo::Error> {
+    /// use std::collections::BTreeMap;
+    /// use bson::doc;
+    ///
+    /// let mut ages = users.find(doc! {}).projection(doc! { "_id": 0, "age": 1 });
+    /// while let Some(user) = ages.next_as::<BTreeMap<&str, i32>>().await? {
+    ///     println!("{}", user["age"]);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn next_as<'a, T: Deserialize<'a>>(&'a mut self) -> Result<Option<T>, Error> {
+        Ok(self.next_raw().await?.map(decode_as).transpose()?)
     }
 
     /// Whether the next document has arrived already.
@@ -265,15 +287,15 @@ impl Cursor {
         Ok(true)
     }
 
-    fn first_command(&self, server: Server) -> Result<(&'static str, RawDocumentBuf), Error> {
-        let mut body = command_document();
+    fn first_command(&self, server: Server) -> Result<(&'static str, Body), Error> {
+        let mut body = command();
         let Options { sort, projection, hint, skip, limit, max_time, .. } = &self.options;
         let name = match &self.source {
             Source::Find { filter } => {
                 body.append(cstr!("find"), &*self.collection);
-                body.append(cstr!("filter"), raw(filter)?);
-                append_document(&mut body, cstr!("sort"), sort.as_ref())?;
-                append_document(&mut body, cstr!("projection"), projection.as_ref())?;
+                append_document(&mut body, cstr!("filter"), filter)?;
+                append_if_given(&mut body, cstr!("sort"), sort.as_ref())?;
+                append_if_given(&mut body, cstr!("projection"), projection.as_ref())?;
                 if let Some(skip) = skip {
                     body.append(cstr!("skip"), i64::try_from(*skip).unwrap_or(i64::MAX));
                 }
@@ -288,33 +310,30 @@ impl Cursor {
             }
             Source::Aggregate { pipeline } => {
                 body.append(cstr!("aggregate"), &*self.collection);
-                body.append(cstr!("pipeline"), raw_array(pipeline)?);
-                body.append(cstr!("cursor"), rawdoc! { "batchSize": self.first_batch() });
+                append_documents(&mut body, cstr!("pipeline"), pipeline)?;
+                body.append(cstr!("cursor"), &rawdoc! { "batchSize": self.first_batch() });
                 "aggregate"
             }
             Source::ListIndexes => {
                 body.append(cstr!("listIndexes"), &*self.collection);
-                body.append(cstr!("cursor"), self.batch_options());
+                body.append(cstr!("cursor"), &self.batch_options());
                 "listIndexes"
             }
             Source::ListCollections { names_only } => {
                 body.append(cstr!("listCollections"), 1);
                 body.append(cstr!("nameOnly"), *names_only);
-                body.append(cstr!("cursor"), self.batch_options());
+                body.append(cstr!("cursor"), &self.batch_options());
                 "listCollections"
             }
         };
         self.refuse_what_only_find_knows()?;
-        append_document(&mut body, cstr!("hint"), hint.as_ref())?;
+        append_if_given(&mut body, cstr!("hint"), hint.as_ref())?;
         if let Some(time) = max_time {
             body.append(cstr!("maxTimeMS"), i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
         }
         if matches!(self.source, Source::Find { .. } | Source::Aggregate { .. }) {
-            append_document(
-                &mut body,
-                cstr!("readConcern"),
-                self.concerns.read_concern.to_document().as_ref(),
-            )?;
+            let concern = self.concerns.read_concern.to_document();
+            append_if_given(&mut body, cstr!("readConcern"), concern.as_ref())?;
         }
         append_read_preference(&mut body, &self.concerns.read_preference, server)?;
         Ok((name, body))
@@ -341,8 +360,8 @@ impl Cursor {
         options
     }
 
-    fn get_more(&self, id: i64, collection: &str) -> RawDocumentBuf {
-        let mut body = command_document();
+    fn get_more(&self, id: i64, collection: &str) -> Body {
+        let mut body = command();
         body.append(cstr!("getMore"), id); // must be an int64, whatever its value
         body.append(cstr!("collection"), collection);
         if let Some(size) = self.options.batch_size.filter(|size| *size > 0) {
@@ -353,31 +372,19 @@ impl Cursor {
 }
 
 /// Appends a document that was given, and nothing for one that was not.
-fn append_document(
-    body: &mut RawDocumentBuf,
+fn append_if_given(
+    body: &mut Body,
     key: &bson::raw::CStr,
     document: Option<&Document>,
 ) -> Result<(), Error> {
-    if let Some(document) = document {
-        body.append(key, raw(document)?);
-    }
-    Ok(())
-}
-
-/// Documents as an array in a command.
-pub(super) fn raw_array(documents: &[Document]) -> Result<RawArrayBuf, Error> {
-    let mut array = RawArrayBuf::new();
-    for document in documents {
-        array.push(raw(document)?);
-    }
-    Ok(array)
+    document.map_or(Ok(()), |document| append_document(body, key, document))
 }
 
 /// Tells the server to forget a cursor.
 async fn kill(engine: &Rc<Engine>, database: &str, collection: &str, id: i64) -> Result<(), Error> {
-    let mut body = command_document();
+    let mut body = command();
     body.append(cstr!("killCursors"), collection);
-    body.append(cstr!("cursors"), RawArrayBuf::from_iter([id]));
+    body.append(cstr!("cursors"), &RawArrayBuf::from_iter([id]));
     engine.ask(Request::new("killCursors", database, body)).await.map(drop)
 }
 

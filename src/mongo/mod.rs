@@ -52,3 +52,4 @@ pub use self::event::Event;
 pub use crate::proto::mongo::concern::{
     Acknowledgement, Concerns, ReadConcern, ReadMode, ReadPreference, WriteConcern,
 };
+pub use crate::proto::mongo::encode::{EncodeDocument, Typed};

@@ -5,8 +5,8 @@
 
 use bson::{Document, RawDocument, rawdoc};
 use squall::proto::mongo::connection::{Connection, Event, Greeting, Send};
-use squall::proto::mongo::decode::decode;
-use squall::proto::mongo::encode;
+use squall::proto::mongo::decode::{Decoder, decode, decode_field};
+use squall::proto::mongo::encode::EncodeDocument as _;
 use squall::proto::mongo::scram::{Client, ClientFirst, Mechanism, Server};
 use squall::proto::mongo::shape;
 use squall::proto::mongo::uri::Uri;
@@ -49,6 +49,11 @@ pub(crate) fn mongo_wire(data: &[u8]) {
 /// its encoding has a good shape too.
 pub(crate) fn mongo_shape(data: &[u8]) {
     if shape::check(data).is_err() {
+        // The decoder checks by the same rules, whatever it has seen before.
+        if let Ok(document) = RawDocument::from_bytes(data) {
+            assert!(decode(document).is_err() && warm().decode(document).is_err());
+        }
+        let _ = decode_field(data, "_id");
         return;
     }
     let document = RawDocument::from_bytes(data).expect("the shape is good");
@@ -56,7 +61,7 @@ pub(crate) fn mongo_shape(data: &[u8]) {
         let encoded = decoded.to_vec().expect("it was decoded");
         shape::check(&encoded).expect("encoded by the library");
         let mut ours = Vec::new();
-        encode::append(&mut ours, &decoded).expect("the library could");
+        decoded.encode(&mut ours).expect("the library could");
         assert_eq!(ours, encoded);
     }
     // Decoding is the library's, in fewer copies: the same documents, the same refusals. NaN is
@@ -65,8 +70,24 @@ pub(crate) fn mongo_shape(data: &[u8]) {
     let (ours, theirs) = (decode(document).ok(), Document::try_from(document).ok());
     assert_eq!(ours.is_some(), theirs.is_some());
     if let (Some(ours), Some(theirs)) = (ours, theirs) {
-        assert_eq!(bytes(ours), bytes(theirs));
+        let (mut warm, ours) = (warm(), bytes(ours));
+        assert_eq!(ours, bytes(theirs));
+        for _ in 0..4 {
+            assert_eq!(bytes(warm.decode(document).expect("it can be decoded")), ours);
+        }
+        let first = document.get("_id").expect("it was decoded").is_some();
+        assert_eq!(decode_field(data, "_id").expect("it was decoded").is_some(), first);
     }
+}
+
+/// A decoder that expects documents like the first seed.
+fn warm() -> Decoder {
+    let usual = rawdoc! { "ping": 1, "$db": "admin", "nested": { "list": [1] } };
+    let mut decoder = Decoder::default();
+    for _ in 0..3 {
+        decoder.decode(&usual).expect("a good document");
+    }
+    decoder
 }
 
 /// A connection fed anything, cut anywhere, shown to it or written where it wants it, gives the

@@ -3,8 +3,8 @@
 use bson::oid::ObjectId;
 use bson::spec::BinarySubtype;
 use bson::{Binary, Bson, Document, JavaScriptCodeWithScope, RawDocument, Regex, Timestamp, doc};
-use squall::proto::mongo::decode::{Decoder, decode};
-use squall::proto::mongo::encode;
+use squall::proto::mongo::decode::{DecodeError, Decoder, decode, decode_as, decode_field};
+use squall::proto::mongo::encode::{DocumentWriter, EncodeDocument, Typed, insert_id};
 use squall::proto::mongo::shape::{DEPTH_MAX, Fault, check};
 
 /// One of every kind of element.
@@ -59,14 +59,15 @@ fn encoding_is_the_librarys_own() {
     let many: Vec<Bson> = (0..120).map(|_| Bson::Document(document.clone())).collect();
     document.insert("many", many);
     let mut out = b"before".to_vec();
-    encode::append(&mut out, &document).unwrap();
+    document.encode(&mut out).unwrap();
     assert_eq!(out, [b"before".to_vec(), document.to_vec().unwrap()].concat());
 
     let id = ObjectId::from_bytes([9; 12]);
     let mut with_id = doc! { "_id": id };
     with_id.extend(document.clone());
     let mut out = Vec::new();
-    encode::append_with_id(&mut out, id, &document).unwrap();
+    document.encode(&mut out).unwrap();
+    insert_id(&mut out, 0, id);
     assert_eq!(out, with_id.to_vec().unwrap());
     assert_eq!(decode(RawDocument::from_bytes(&out).unwrap()).unwrap(), with_id);
 }
@@ -75,7 +76,7 @@ fn encoding_is_the_librarys_own() {
 #[test]
 fn encoding_refuses_nul_in_a_key() {
     for document in [doc! { "a\0b": 1 }, doc! { "a": [{ "b": { "c\0": 1 } }] }] {
-        assert!(encode::append(&mut Vec::new(), &document).is_err());
+        assert!(document.encode(&mut Vec::new()).is_err());
         assert!(document.to_vec().is_err());
     }
 }
@@ -223,4 +224,61 @@ fn sec43_depth_of_every_kind_of_nesting() {
         let decoded = decode(RawDocument::from_bytes(&bytes).unwrap());
         assert_eq!(decoded.is_ok(), check(&bytes).is_ok(), "{levels} levels");
     }
+}
+
+/// Field by field or whole, borrowed or owned: the same bytes.
+#[test]
+fn documents_written_field_by_field() {
+    use bson::raw::cstr;
+    let inner = everything();
+    let raw = bson::RawDocumentBuf::try_from(&inner).unwrap();
+    let time = bson::Timestamp { time: 1, increment: 2 };
+    let mut writer = DocumentWriter::new(b"before".to_vec());
+    writer.append(cstr!("text"), "ada");
+    writer.append(cstr!("int"), 1_i32);
+    writer.append(cstr!("long"), 2_i64);
+    writer.append(cstr!("true"), true);
+    writer.append(cstr!("raw"), &raw);
+    writer.append(cstr!("rare"), time);
+    writer.append_document(cstr!("owned"), &inner).unwrap();
+    writer.append_documents(cstr!("several"), &vec![inner.clone(); 11]).unwrap();
+    writer.append_documents(cstr!("none"), &[] as &[Document]).unwrap();
+    writer.append_fields(&doc! { "last": 1.5 }).unwrap();
+    let expected = doc! {
+        "text": "ada", "int": 1_i32, "long": 2_i64, "true": true, "raw": inner.clone(),
+        "rare": Bson::Timestamp(time), "owned": inner.clone(),
+        "several": vec![Bson::Document(inner.clone()); 11], "none": [], "last": 1.5,
+    };
+    assert_eq!(&writer.finish()[6..], expected.to_vec().unwrap());
+    let mut refusing = DocumentWriter::new(Vec::new());
+    assert!(refusing.append_document(cstr!("a"), &doc! { "b\0": 1 }).is_err());
+}
+
+/// A type of the caller's may borrow from the bytes; what does not fit is an error that says so, and
+/// one field can be had without the others.
+#[test]
+fn documents_as_types_of_the_callers() {
+    use std::collections::BTreeMap;
+    let bytes = doc! { "name": "ada", "city": "london" }.to_vec().unwrap();
+    let document = RawDocument::from_bytes(&bytes).unwrap();
+    let typed: BTreeMap<&str, &str> = decode_as(document).unwrap();
+    assert!(bytes.as_ptr_range().contains(&typed["name"].as_ptr()), "it is borrowed");
+    let mut out = Vec::new();
+    Typed(&typed).encode(&mut out).unwrap();
+    assert_eq!(out, doc! { "city": "london", "name": "ada" }.to_vec().unwrap());
+    let wrong = decode_as::<BTreeMap<&str, i32>>(document);
+    assert!(matches!(wrong, Err(DecodeError::Value(_))), "{wrong:?}");
+    assert!(Typed(5).encode(&mut out).is_err(), "a number is no document");
+    let deep = nested(DEPTH_MAX + 1);
+    let deep = decode_as::<bson::Document>(RawDocument::from_bytes(&deep).unwrap());
+    assert!(matches!(deep, Err(DecodeError::Shape(_))), "{deep:?}");
+
+    assert_eq!(decode_field(&bytes, "city").unwrap(), Some(Bson::String("london".to_owned())));
+    assert_eq!(decode_field(&bytes, "cit").unwrap(), None);
+    let all = everything();
+    let bytes = all.to_vec().unwrap();
+    for (name, value) in &all {
+        assert_eq!(decode_field(&bytes, name).unwrap().as_ref(), Some(value), "{name}");
+    }
+    assert!(decode_field(&bytes[..bytes.len() - 1], "max").is_err());
 }

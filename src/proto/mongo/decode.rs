@@ -9,6 +9,7 @@ use std::fmt;
 
 use bson::oid::ObjectId;
 use bson::{Bson, DateTime, Decimal128, Document, RawDocument};
+use serde::Deserialize;
 
 use super::shape::{self, DEPTH_MAX, Element, Fault, ShapeError};
 
@@ -19,6 +20,38 @@ use super::shape::{self, DEPTH_MAX, Element, Fault, ShapeError};
 pub fn decode(document: &RawDocument) -> Result<Document, DecodeError> {
     let mut fields = Document::new();
     decode_into(&mut fields, document).map(|_| fields)
+}
+
+/// One field of a document; what lies behind it is not looked at.
+///
+/// # Errors
+/// As [`decode`], as far as was looked.
+pub fn decode_field(document: &[u8], name: &str) -> Result<Option<Bson>, DecodeError> {
+    let end = end_of(document)?;
+    let mut at = 4;
+    while at < end {
+        let walk = Walk { bytes: document };
+        if let Some(value) = walk.after_name(at, end, name) {
+            let mut slot = Bson::Null;
+            walk.value(document[at], value, end, 1, &mut slot, &mut true)?;
+            return Ok(Some(slot));
+        }
+        let value = shape::cstring_end(document, at + 1, end)?;
+        at = match shape::element(document, document[at], value, end)? {
+            Element::Flat { next } => next,
+            Element::Nested { end, .. } => end + 1,
+        };
+    }
+    Ok(None)
+}
+
+/// A whole document as a type of the caller's, which may borrow its strings from the document.
+///
+/// # Errors
+/// As [`decode`], or the document is not what the type says.
+pub fn decode_as<'a, T: Deserialize<'a>>(document: &'a RawDocument) -> Result<T, DecodeError> {
+    shape::check(document.as_bytes())?;
+    bson::deserialize_from_slice(document.as_bytes()).map_err(DecodeError::Value)
 }
 
 /// Decodes documents that probably have the same fields, as those of one query do.
@@ -87,11 +120,14 @@ fn names_of(document: &Document) -> Document {
 /// Decodes into `fields`, whose names are those that are expected. True if they were all of them.
 fn decode_into(fields: &mut Document, document: &RawDocument) -> Result<bool, DecodeError> {
     let bytes = document.as_bytes();
-    let end = shape::document_end(bytes, 0, bytes.len())?;
-    if end + 1 != bytes.len() {
-        return Err(ShapeError { offset: 0, fault: Fault::Length }.into());
-    }
-    Walk { bytes }.fields(4, end, 1, fields)
+    Walk { bytes }.fields(4, end_of(bytes)?, 1, fields)
+}
+
+/// Where the closing NUL of the document stands, which must be all there is.
+fn end_of(document: &[u8]) -> Result<usize, ShapeError> {
+    let end = shape::document_end(document, 0, document.len())?;
+    let whole = end + 1 == document.len();
+    whole.then_some(end).ok_or(ShapeError { offset: 0, fault: Fault::Length })
 }
 
 /// The walk over one document with everything in it.
