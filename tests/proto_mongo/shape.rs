@@ -4,7 +4,7 @@ use bson::oid::ObjectId;
 use bson::spec::BinarySubtype;
 use bson::{Binary, Bson, Document, JavaScriptCodeWithScope, RawDocument, Regex, Timestamp, doc};
 use squall::proto::mongo::decode::{DecodeError, Decoder, decode, decode_as, decode_field};
-use squall::proto::mongo::encode::{DocumentWriter, EncodeDocument, Typed, insert_id};
+use squall::proto::mongo::encode::{DocumentWriter, EncodeDocument, Typed};
 use squall::proto::mongo::shape::{DEPTH_MAX, Fault, check};
 
 /// One of every kind of element.
@@ -63,13 +63,28 @@ fn encoding_is_the_librarys_own() {
     assert_eq!(out, [b"before".to_vec(), document.to_vec().unwrap()].concat());
 
     let id = ObjectId::from_bytes([9; 12]);
-    let mut with_id = doc! { "_id": id };
-    with_id.extend(document.clone());
-    let mut out = Vec::new();
-    document.encode(&mut out).unwrap();
-    insert_id(&mut out, 0, id);
-    assert_eq!(out, with_id.to_vec().unwrap());
-    assert_eq!(decode(RawDocument::from_bytes(&out).unwrap()).unwrap(), with_id);
+    let raw = bson::RawDocumentBuf::try_from(&document).unwrap();
+    let typed = Typed(doc! { "name": "ada" });
+    let mut out = b"before".to_vec();
+    for form in [&document as &dyn EncodeDocument, &raw, &typed] {
+        out.truncate(6);
+        assert_eq!(form.encode_with_id(&mut out, id).unwrap(), Bson::ObjectId(id));
+        let mut without = Vec::new();
+        form.encode(&mut without).unwrap();
+        let without = decode(RawDocument::from_bytes(&without).unwrap()).unwrap();
+        let expected = [doc! { "_id": id }, without].into_iter().flatten().collect::<Document>();
+        assert_eq!(&out[6..], expected.to_vec().unwrap());
+    }
+    // One that has an `_id` keeps it, wherever it stands.
+    let own = doc! { "a": 1, "_id": { "b": [1, 2] }, "c": 3 };
+    let raw = bson::RawDocumentBuf::try_from(&own).unwrap();
+    for form in [&own as &dyn EncodeDocument, &raw, &Typed(&own)] {
+        out.truncate(6);
+        assert_eq!(&form.encode_with_id(&mut out, id).unwrap(), own.get("_id").unwrap());
+        assert_eq!(&out[6..], raw.as_bytes());
+    }
+    let bad = RawDocument::from_bytes(b"\x0a\0\0\0\x02a\0\xff\xff\0").unwrap();
+    assert!(bad.encode_with_id(&mut out, id).is_err(), "a length that lies");
 }
 
 /// A key with NUL would end early: it is refused, however deep it lies.

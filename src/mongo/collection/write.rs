@@ -14,12 +14,15 @@ use crate::mongo::engine::Server;
 use crate::mongo::error::WriteFailure;
 use crate::mongo::operation::{Body, Request, append_document, append_documents, command};
 use crate::proto::mongo::connection::Reply;
-use crate::proto::mongo::decode::{decode, decode_field};
-use crate::proto::mongo::encode::{DocumentWriter, EncodeDocument, insert_id};
+use crate::proto::mongo::decode::decode;
+use crate::proto::mongo::encode::{DocumentWriter, EncodeDocument};
 use crate::proto::mongo::error::{WriteConcernError, WriteError};
 
 /// Room for everything in a message that is not a document of the batch.
 const MESSAGE_OVERHEAD: usize = 16 * 1024;
+
+/// What is claimed in one step for documents that are not encoded yet.
+const CLAIM_BYTES_MAX: usize = 1 << 22;
 
 /// One statement of an update or a delete, being written into its message.
 type Statement<'a> = DocumentWriter<&'a mut Vec<u8>>;
@@ -230,7 +233,8 @@ impl Collection {
         Ok(body)
     }
 
-    /// Appends documents until the server's limits are reached, and their ids to `ids`.
+    /// Appends documents until the server's limits are reached, and their ids to `ids`; those that
+    /// have none get a new one (M011).
     fn fill_batch(
         &self,
         out: &mut Vec<u8>,
@@ -242,8 +246,8 @@ impl Collection {
         let start = out.len();
         for (at, document) in documents.iter().take(limits.batch_count).enumerate() {
             let before = out.len();
-            document.encode(out).map_err(Error::Encode)?;
-            let id = self.id(out, before)?;
+            let fresh = self.database.client().object_id()?;
+            let id = document.encode_with_id(out, fresh).map_err(Error::Encode)?;
             let bytes = out.len() - before;
             if bytes > limits.document_bytes {
                 return Err(Error::TooLarge { bytes, max: limits.document_bytes });
@@ -253,20 +257,15 @@ impl Collection {
                 out.truncate(before); // it is the first of the next batch
                 return Ok(());
             }
+            if at == 0 {
+                // Room for all of them, if they are like the first, instead of a move per doubling.
+                let count = documents.len().min(limits.batch_count);
+                let all = bytes.saturating_mul(count).min(limits.message_bytes);
+                out.reserve(all.min(CLAIM_BYTES_MAX));
+            }
             ids.push(id);
         }
         Ok(())
-    }
-
-    /// The `_id` of the document that was appended at `at`; a new one is put in front of its fields
-    /// if it has none (M011).
-    fn id(&self, out: &mut Vec<u8>, at: usize) -> Result<Bson, Error> {
-        if let Some(id) = decode_field(&out[at..], "_id")? {
-            return Ok(id);
-        }
-        let id = self.database.client().object_id()?;
-        insert_id(out, at, id);
-        Ok(Bson::ObjectId(id))
     }
 
     /// Changes the first document that matches.

@@ -308,6 +308,15 @@ impl From<ShapeError> for DecodeError {
     }
 }
 
+impl From<DecodeError> for bson::error::Error {
+    fn from(error: DecodeError) -> Self {
+        match error {
+            DecodeError::Shape(error) => serde::de::Error::custom(error),
+            DecodeError::Value(error) => error,
+        }
+    }
+}
+
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -15,6 +15,7 @@ use bson::spec::{BinarySubtype, ElementType};
 use bson::{Bson, Document, RawBsonRef, RawDocument, RawDocumentBuf};
 use serde::Serialize;
 
+use super::decode::decode_field;
 use super::wire::patch_length;
 
 /// What can be written as one document: an owned one, one that is bytes already, or with [`Typed`]
@@ -26,9 +27,38 @@ pub trait EncodeDocument {
     /// It is nothing that BSON can say, such as a key with NUL. What was appended until then is to
     /// be cut off.
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), Error>;
+
+    /// The same for a document that is to be stored: if it has no `_id`, `fresh` goes in front of its
+    /// fields. Gives the `_id` that it has then.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode), or the bytes are no document at all.
+    fn encode_with_id(&self, out: &mut Vec<u8>, fresh: ObjectId) -> Result<Bson, Error> {
+        let at = out.len();
+        self.encode(out)?;
+        if let Some(id) = decode_field(&out[at..], "_id")? {
+            return Ok(id);
+        }
+        insert_id(out, at, fresh);
+        Ok(Bson::ObjectId(fresh))
+    }
 }
 
 impl EncodeDocument for Document {
+    /// One that is owned knows its names, and need not be searched.
+    fn encode_with_id(&self, out: &mut Vec<u8>, fresh: ObjectId) -> Result<Bson, Error> {
+        if let Some(id) = self.get("_id") {
+            self.encode(out)?;
+            return Ok(id.clone());
+        }
+        let start = begin(out);
+        append_key(out, ElementType::ObjectId, "_id");
+        out.extend_from_slice(&fresh.bytes());
+        append_fields(out, self)?;
+        end(out, start);
+        Ok(Bson::ObjectId(fresh))
+    }
+
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), Error> {
         let start = begin(out);
         append_fields(out, self)?;
@@ -53,6 +83,10 @@ impl EncodeDocument for RawDocumentBuf {
 impl<T: EncodeDocument + ?Sized> EncodeDocument for &T {
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), Error> {
         (**self).encode(out)
+    }
+
+    fn encode_with_id(&self, out: &mut Vec<u8>, fresh: ObjectId) -> Result<Bson, Error> {
+        (**self).encode_with_id(out, fresh)
     }
 }
 
@@ -158,7 +192,7 @@ impl<B: BorrowMut<Vec<u8>>> DocumentWriter<B> {
 }
 
 /// Puts an `_id` in front of the fields of the document that begins at `at` and ends with `out`.
-pub fn insert_id(out: &mut Vec<u8>, at: usize, id: ObjectId) {
+fn insert_id(out: &mut Vec<u8>, at: usize, id: ObjectId) {
     let mut field = *b"\x07_id\0............";
     field[5..].copy_from_slice(&id.bytes());
     let (fields, end) = (at + 4, out.len());
