@@ -54,9 +54,12 @@ pub(crate) fn mongo_shape(data: &[u8]) {
             assert!(decode(document).is_err() && warm().decode(document).is_err());
         }
         let _ = decode_field(data, "_id");
+        shape::fields(data).for_each(drop);
         return;
     }
     let document = RawDocument::from_bytes(data).expect("the shape is good");
+    let lengths = shape::fields(data).map(|field| field.expect("the shape is good").value.len());
+    assert!(lengths.eq(document.iter_elements().map(|one| one.expect("it is good").size())));
     if let Ok(decoded) = decode(document) {
         let encoded = decoded.to_vec().expect("it was decoded");
         shape::check(&encoded).expect("encoded by the library");

@@ -234,13 +234,9 @@ impl Collection {
     /// Refuses names that no server would take, before anything is sent.
     pub(super) fn checked_names(&self) -> Result<(), Error> {
         self.database.checked_name()?;
-        let name = &*self.name;
-        if name.is_empty()
-            || name.starts_with('.')
-            || name.ends_with('.')
-            || name.contains("..")
-            || name.contains(['$', '\0'])
-        {
+        let name = self.name.as_bytes();
+        let dots = name.split(|byte| *byte == b'.').any(<[u8]>::is_empty); // nothing around one
+        if dots || name.iter().any(|byte| matches!(byte, b'$' | 0)) {
             return Err(Error::Argument("the collection name is not valid"));
         }
         Ok(())

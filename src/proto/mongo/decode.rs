@@ -27,20 +27,14 @@ pub fn decode(document: &RawDocument) -> Result<Document, DecodeError> {
 /// # Errors
 /// As [`decode`], as far as was looked.
 pub fn decode_field(document: &[u8], name: &str) -> Result<Option<Bson>, DecodeError> {
-    let end = end_of(document)?;
-    let mut at = 4;
-    while at < end {
-        let walk = Walk { bytes: document };
-        if let Some(value) = walk.after_name(at, end, name) {
-            let mut slot = Bson::Null;
-            walk.value(document[at], value, end, 1, &mut slot, &mut true)?;
+    for field in shape::fields(document) {
+        let field = field?;
+        if field.name == name.as_bytes() {
+            let (mut slot, end) = (Bson::Null, field.value.end);
+            let walk = Walk { bytes: document };
+            walk.value(field.kind, field.value.start, end, 1, &mut slot, &mut true)?;
             return Ok(Some(slot));
         }
-        let value = shape::cstring_end(document, at + 1, end)?;
-        at = match shape::element(document, document[at], value, end)? {
-            Element::Flat { next } => next,
-            Element::Nested { end, .. } => end + 1,
-        };
     }
     Ok(None)
 }
@@ -120,14 +114,7 @@ fn names_of(document: &Document) -> Document {
 /// Decodes into `fields`, whose names are those that are expected. True if they were all of them.
 fn decode_into(fields: &mut Document, document: &RawDocument) -> Result<bool, DecodeError> {
     let bytes = document.as_bytes();
-    Walk { bytes }.fields(4, end_of(bytes)?, 1, fields)
-}
-
-/// Where the closing NUL of the document stands, which must be all there is.
-fn end_of(document: &[u8]) -> Result<usize, ShapeError> {
-    let end = shape::document_end(document, 0, document.len())?;
-    let whole = end + 1 == document.len();
-    whole.then_some(end).ok_or(ShapeError { offset: 0, fault: Fault::Length })
+    Walk { bytes }.fields(4, shape::end_of(bytes)?, 1, fields)
 }
 
 /// The walk over one document with everything in it.

@@ -6,6 +6,7 @@
 //! Read next: `decode.rs`, which reads by the same rules.
 
 use std::fmt;
+use std::ops::Range;
 
 use super::wire::read_i32;
 
@@ -61,10 +62,7 @@ pub fn check(document: &[u8]) -> Result<(), ShapeError> {
 pub(super) fn check_levels(document: &[u8], levels: usize) -> Result<(), ShapeError> {
     let mut ends = [0; DEPTH_MAX]; // where the closing NUL of each open document stands
     let mut depth = 0;
-    ends[0] = document_end(document, 0, document.len())?;
-    if ends[0] + 1 != document.len() {
-        return Err(ShapeError { offset: 0, fault: Fault::Length });
-    }
+    ends[0] = end_of(document)?;
     let mut at = 4;
     loop {
         let end = ends[depth];
@@ -86,6 +84,54 @@ pub(super) fn check_levels(document: &[u8], levels: usize) -> Result<(), ShapeEr
             }
         }
     }
+}
+
+/// One field of a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field<'a> {
+    /// The type, as its number on the wire.
+    pub kind: u8,
+    /// The name, which need not be UTF-8.
+    pub name: &'a [u8],
+    /// Where the value lies, counted from the document's first byte.
+    pub value: Range<usize>,
+}
+
+/// The fields of a document, down to the first fault. What is nested is stepped over: only its
+/// outer length is looked at.
+///
+/// ```
+/// use squall::proto::mongo::shape::fields;
+/// let document = bson::rawdoc! { "ok": true, "list": [1, 2] };
+/// let names = fields(document.as_bytes()).map(|field| Ok(field?.name));
+/// assert_eq!(names.collect::<Result<Vec<_>, _>>()?, [&b"ok"[..], b"list"]);
+/// # Ok::<(), squall::proto::mongo::shape::ShapeError>(())
+/// ```
+pub fn fields(document: &[u8]) -> impl Iterator<Item = Result<Field<'_>, ShapeError>> {
+    let (mut at, whole) = (4, end_of(document));
+    let (end, mut fault) = (whole.unwrap_or(at), whole.err());
+    std::iter::from_fn(move || {
+        if let Some(fault) = fault.take() {
+            return Some(Err(fault));
+        }
+        (at < end).then(|| {
+            let start = std::mem::replace(&mut at, end); // after a fault there is nothing more
+            let value = cstring_end(document, start + 1, end)?;
+            at = match element(document, document[start], value, end)? {
+                Element::Flat { next } => next,
+                Element::Nested { end, .. } => end + 1,
+            };
+            let (kind, name) = (document[start], &document[start + 1..value - 1]);
+            Ok(Field { kind, name, value: value..at })
+        })
+    })
+}
+
+/// Where the closing NUL of the document stands, which must be all there is.
+pub(super) fn end_of(document: &[u8]) -> Result<usize, ShapeError> {
+    let end = document_end(document, 0, document.len())?;
+    let whole = end + 1 == document.len();
+    whole.then_some(end).ok_or(ShapeError { offset: 0, fault: Fault::Length })
 }
 
 /// What an element's value turned out to be.
