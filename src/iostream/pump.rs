@@ -98,7 +98,9 @@ impl Inner {
             })
         };
         let filled = reader.fill(&mut read);
-        self.attempt(|_| outcome); // only now: the reader holds what it fills
+        if outcome.is_err() {
+            self.attempt(|_| outcome); // only now: the reader holds what it fills
+        }
         filled
     }
 
