@@ -474,3 +474,34 @@ fn documents_of_every_form() {
         Ok(())
     });
 }
+
+/// Replies larger than every buffer that is kept, and smaller ones between them, all borrowed; a
+/// cursor that is dropped half-way leaves its connection good for the next.
+#[test]
+fn large_replies() {
+    live("large", |db| async move {
+        let large = db.collection("large");
+        let pad = "z".repeat(2_000);
+        large.insert_many((0..2_000).map(|n| doc! { "_id": n, "pad": &pad })).await?;
+        for size in [None, Some(700), Some(1)] {
+            let all = || large.find(doc! {}).sort(doc! { "_id": 1 });
+            let mut cursor = size.map_or_else(all, |size| all().batch_size(size));
+            let wanted = if size == Some(1) { 50 } else { 2_000 };
+            for n in 0..wanted {
+                let document = cursor.next_raw().await?.unwrap();
+                assert_eq!(document.get_i32("_id").ok(), Some(n));
+                assert_eq!(document.get_str("pad").ok(), Some(&*pad));
+            }
+            if wanted == 2_000 {
+                assert!(cursor.next_raw().await?.is_none());
+            }
+            drop(cursor);
+            assert_eq!(large.count_documents(doc! {}).await?, 2_000);
+            let owned = large.find_one(doc! { "_id": 77 }).await?;
+            assert_eq!(owned, Some(doc! { "_id": 77, "pad": &pad }));
+        }
+        let listed = large.find(doc! {}).sort(doc! { "_id": -1 }).to_list(1_500).await?;
+        assert!(listed.iter().rev().map(|one| one.get_i32("_id").unwrap()).eq(500..2_000));
+        Ok(())
+    });
+}
