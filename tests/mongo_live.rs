@@ -11,7 +11,6 @@
 mod support;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
@@ -22,8 +21,7 @@ use squall::coroutine::join_all;
 use squall::ioloop::IoLoop;
 use squall::mongo::embedded::Server;
 use squall::mongo::{
-    Database, Error, Event, FindOneAndOptions, Index, InsertManyOptions, MongoClient, Typed,
-    UpdateOptions,
+    Database, Error, Event, FindOneAndOptions, Index, InsertManyOptions, MongoClient, UpdateOptions,
 };
 use squall::proto::mongo::uri::Uri;
 use support::run_on_each_backend;
@@ -443,8 +441,13 @@ fn m007_authentication() {
 
 /// Documents may be bytes or the caller's own types on the way in, and on the way out; across the
 /// borders of batches, in order.
+#[cfg(feature = "serde")]
 #[test]
 fn documents_of_every_form() {
+    use std::collections::BTreeMap;
+
+    use squall::mongo::Typed;
+
     live("forms", |db| async move {
         let forms = db.collection("forms");
         let raw = bson::rawdoc! { "_id": 0, "word": "raw" };

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bson::raw::cstr;
 use bson::{Document, RawArrayBuf, RawDocument, RawDocumentBuf, rawdoc};
+#[cfg(feature = "serde")]
 use serde::Deserialize;
 
 use super::batch::Batch;
@@ -19,7 +20,9 @@ use super::operation::{
 };
 use super::{Database, Error, MongoClient};
 use crate::proto::mongo::concern::Concerns;
-use crate::proto::mongo::decode::{Decoder, decode_as};
+use crate::proto::mongo::decode::Decoder;
+#[cfg(feature = "serde")]
+use crate::proto::mongo::decode::decode_as;
 
 /// Documents in the first batch, unless the caller names a number. The server's own default of 101
 /// lets most lists cost two round trips; later batches are as large as the server can make them
@@ -192,6 +195,7 @@ impl Cursor {
     /// # Ok(())
     /// # }
     /// ```
+    #[cfg(feature = "serde")]
     pub async fn next_as<'a, T: Deserialize<'a>>(&'a mut self) -> Result<Option<T>, Error> {
         Ok(self.next_raw().await?.map(decode_as).transpose()?)
     }

@@ -3,8 +3,8 @@
 use bson::oid::ObjectId;
 use bson::spec::BinarySubtype;
 use bson::{Binary, Bson, Document, JavaScriptCodeWithScope, RawDocument, Regex, Timestamp, doc};
-use squall::proto::mongo::decode::{DecodeError, Decoder, decode, decode_as, decode_field};
-use squall::proto::mongo::encode::{DocumentWriter, EncodeDocument, Typed};
+use squall::proto::mongo::decode::{Decoder, decode, decode_field};
+use squall::proto::mongo::encode::{DocumentWriter, EncodeDocument};
 use squall::proto::mongo::shape::{DEPTH_MAX, Fault, check};
 
 /// One of every kind of element.
@@ -64,9 +64,8 @@ fn encoding_is_the_librarys_own() {
 
     let id = ObjectId::from_bytes([9; 12]);
     let raw = bson::RawDocumentBuf::try_from(&document).unwrap();
-    let typed = Typed(doc! { "name": "ada" });
     let mut out = b"before".to_vec();
-    for form in [&document as &dyn EncodeDocument, &raw, &typed] {
+    for form in [&document as &dyn EncodeDocument, &raw] {
         out.truncate(6);
         assert_eq!(form.encode_with_id(&mut out, id).unwrap(), Bson::ObjectId(id));
         let mut without = Vec::new();
@@ -78,7 +77,7 @@ fn encoding_is_the_librarys_own() {
     // One that has an `_id` keeps it, wherever it stands.
     let own = doc! { "a": 1, "_id": { "b": [1, 2] }, "c": 3 };
     let raw = bson::RawDocumentBuf::try_from(&own).unwrap();
-    for form in [&own as &dyn EncodeDocument, &raw, &Typed(&own)] {
+    for form in [&own as &dyn EncodeDocument, &raw] {
         out.truncate(6);
         assert_eq!(&form.encode_with_id(&mut out, id).unwrap(), own.get("_id").unwrap());
         assert_eq!(&out[6..], raw.as_bytes());
@@ -269,10 +268,12 @@ fn documents_written_field_by_field() {
     assert!(refusing.append_document(cstr!("a"), &doc! { "b\0": 1 }).is_err());
 }
 
-/// A type of the caller's may borrow from the bytes; what does not fit is an error that says so, and
-/// one field can be had without the others.
+/// A type of the caller's may borrow from the bytes; what does not fit is an error that says so.
+#[cfg(feature = "serde")]
 #[test]
 fn documents_as_types_of_the_callers() {
+    use squall::proto::mongo::decode::{DecodeError, decode_as};
+    use squall::proto::mongo::encode::Typed;
     use std::collections::BTreeMap;
     let bytes = doc! { "name": "ada", "city": "london" }.to_vec().unwrap();
     let document = RawDocument::from_bytes(&bytes).unwrap();
@@ -288,6 +289,16 @@ fn documents_as_types_of_the_callers() {
     let deep = decode_as::<bson::Document>(RawDocument::from_bytes(&deep).unwrap());
     assert!(matches!(deep, Err(DecodeError::Shape(_))), "{deep:?}");
 
+    let mut out = Vec::new();
+    let fresh = ObjectId::from_bytes([9; 12]);
+    assert_eq!(Typed(&typed).encode_with_id(&mut out, fresh).unwrap(), Bson::ObjectId(fresh));
+    assert_eq!(out, doc! { "_id": fresh, "city": "london", "name": "ada" }.to_vec().unwrap());
+}
+
+/// One field can be had without the others.
+#[test]
+fn one_field_of_a_document() {
+    let bytes = doc! { "name": "ada", "city": "london" }.to_vec().unwrap();
     assert_eq!(decode_field(&bytes, "city").unwrap(), Some(Bson::String("london".to_owned())));
     assert_eq!(decode_field(&bytes, "cit").unwrap(), None);
     let all = everything();

@@ -13,6 +13,7 @@ use std::rc::Rc;
 use bson::oid::ObjectId;
 use bson::raw::cstr;
 use bson::{Bson, Document, RawBsonRef, RawDocumentBuf, doc};
+#[cfg(feature = "serde")]
 use serde::de::DeserializeOwned;
 
 pub use self::find_one_and::FindOneAndOptions;
@@ -29,7 +30,9 @@ use super::operation::{Body, Request, append_document, append_read_preference, c
 use super::{Cursor, Database, Error};
 use crate::proto::mongo::concern::Concerns;
 use crate::proto::mongo::connection::Reply;
-use crate::proto::mongo::decode::{decode, decode_as};
+use crate::proto::mongo::decode::decode;
+#[cfg(feature = "serde")]
+use crate::proto::mongo::decode::decode_as;
 use crate::proto::mongo::error::{NAMESPACE_NOT_FOUND, number};
 
 /// Which documents are meant: a query, or simply an `_id` (M051).
@@ -110,6 +113,7 @@ impl Collection {
     ///
     /// # Errors
     /// [`Error::Decode`] if the document is not what the type says.
+    #[cfg(feature = "serde")]
     pub async fn find_one_as<T: DeserializeOwned>(
         &self,
         filter: impl Into<Filter>,

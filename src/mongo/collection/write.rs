@@ -144,17 +144,15 @@ pub(super) fn check_replacement(document: &Document) -> Result<(), Error> {
 
 impl Collection {
     /// Inserts one document, with an `_id` in front if it has none (S016, M011): a `Document`, one
-    /// that is bytes already, or [`Typed`](crate::mongo::Typed) around a value of the caller's own
-    /// type.
+    /// that is bytes already, or (with the feature `serde`) `Typed` around a value of the caller's
+    /// own type.
     ///
     /// ```no_run
     /// # async fn example(users: squall::mongo::Collection) -> Result<(), squall::mongo::Error> {
     /// use bson::{doc, rawdoc};
-    /// use squall::mongo::Typed;
     ///
     /// users.insert_one(doc! { "name": "ada" }).await?;
     /// users.insert_one(&rawdoc! { "name": "grace" }).await?;
-    /// users.insert_one(Typed(std::collections::BTreeMap::from([("name", "mary")]))).await?;
     /// # Ok(())
     /// # }
     /// ```

@@ -6,9 +6,11 @@
 //! Read next: `encode.rs`, the way back.
 
 use std::fmt;
+use std::io;
 
 use bson::oid::ObjectId;
 use bson::{Bson, DateTime, Decimal128, Document, RawDocument};
+#[cfg(feature = "serde")]
 use serde::Deserialize;
 
 use super::shape::{self, DEPTH_MAX, Element, Fault, ShapeError};
@@ -43,6 +45,7 @@ pub fn decode_field(document: &[u8], name: &str) -> Result<Option<Bson>, DecodeE
 ///
 /// # Errors
 /// As [`decode`], or the document is not what the type says.
+#[cfg(feature = "serde")]
 pub fn decode_as<'a, T: Deserialize<'a>>(document: &'a RawDocument) -> Result<T, DecodeError> {
     shape::check(document.as_bytes())?;
     bson::deserialize_from_slice(document.as_bytes()).map_err(DecodeError::Value)
@@ -298,7 +301,7 @@ impl From<ShapeError> for DecodeError {
 impl From<DecodeError> for bson::error::Error {
     fn from(error: DecodeError) -> Self {
         match error {
-            DecodeError::Shape(error) => serde::de::Error::custom(error),
+            DecodeError::Shape(error) => io::Error::new(io::ErrorKind::InvalidData, error).into(),
             DecodeError::Value(error) => error,
         }
     }

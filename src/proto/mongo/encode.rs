@@ -13,13 +13,14 @@ use bson::oid::ObjectId;
 use bson::raw::{CStr, cstr};
 use bson::spec::{BinarySubtype, ElementType};
 use bson::{Bson, Document, RawBsonRef, RawDocument, RawDocumentBuf};
+#[cfg(feature = "serde")]
 use serde::Serialize;
 
 use super::decode::decode_field;
 use super::wire::patch_length;
 
-/// What can be written as one document: an owned one, one that is bytes already, or with [`Typed`]
-/// whatever `serde` can serialise as a struct or a map.
+/// What can be written as one document: an owned one, one that is bytes already, or (with the
+/// feature `serde`) `Typed` around whatever can be serialised as a struct or a map.
 pub trait EncodeDocument {
     /// Appends the whole document to `out`.
     ///
@@ -100,9 +101,11 @@ impl<T: EncodeDocument + ?Sized> EncodeDocument for &T {
 /// assert_eq!(out, bson::rawdoc! { "ada": 36 }.as_bytes());
 /// # Ok::<(), bson::error::Error>(())
 /// ```
+#[cfg(feature = "serde")]
 #[derive(Clone, Copy, Debug)]
 pub struct Typed<T>(pub T);
 
+#[cfg(feature = "serde")]
 impl<T: Serialize> EncodeDocument for Typed<T> {
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), Error> {
         bson::serialize_to_buffer(&self.0, out)
