@@ -438,3 +438,73 @@ fn m007_authentication() {
         }
     });
 }
+
+/// Documents may be bytes or the caller's own types on the way in, and on the way out; across the
+/// borders of batches, in order.
+#[cfg(feature = "serde")]
+#[test]
+fn documents_of_every_form() {
+    use std::collections::BTreeMap;
+
+    use squall::mongo::Typed;
+
+    live("forms", |db| async move {
+        let forms = db.collection("forms");
+        let raw = bson::rawdoc! { "_id": 0, "word": "raw" };
+        forms.insert_one(&raw).await?;
+        let typed = BTreeMap::from([("word", "typed")]);
+        let made = forms.insert_many([Typed(&typed), Typed(&typed)]).await?;
+        assert!(made.inserted_ids.iter().all(|id| id.as_object_id().is_some()), "{made:?}");
+        let nested = doc! { "_id": { "a": [1, 2] }, "word": "nested" };
+        let id = forms.insert_many([&nested]).await?.inserted_ids;
+        assert_eq!(id, [nested.get("_id").unwrap().clone()]);
+
+        assert_eq!(forms.find_one_raw(doc! { "_id": 0 }).await?.unwrap(), raw);
+        let projected = || forms.find(doc! {}).projection(doc! { "_id": 0 }).batch_size(1);
+        let mut cursor = projected();
+        let mut words = Vec::new();
+        while let Some(word) = cursor.next_as::<BTreeMap<&str, &str>>().await? {
+            words.push(word["word"].to_owned());
+        }
+        assert_eq!(words, ["raw", "typed", "typed", "nested"]);
+        let mut cursor = projected();
+        assert!(matches!(cursor.next_as::<BTreeMap<&str, i32>>().await, Err(Error::Decode(_))));
+        let word = cursor.next_as::<BTreeMap<&str, &str>>().await?.unwrap();
+        assert_eq!(word["word"], "typed", "one that does not fit does not end the cursor");
+        cursor.close().await?;
+        let missing = forms.find_one_as::<BTreeMap<String, i32>>(doc! { "word": "none" }).await?;
+        assert_eq!(missing, None);
+        Ok(())
+    });
+}
+
+/// Replies larger than every buffer that is kept, and smaller ones between them, all borrowed; a
+/// cursor that is dropped half-way leaves its connection good for the next.
+#[test]
+fn large_replies() {
+    live("large", |db| async move {
+        let large = db.collection("large");
+        let pad = "z".repeat(2_000);
+        large.insert_many((0..2_000).map(|n| doc! { "_id": n, "pad": &pad })).await?;
+        for size in [None, Some(700), Some(1)] {
+            let all = || large.find(doc! {}).sort(doc! { "_id": 1 });
+            let mut cursor = size.map_or_else(all, |size| all().batch_size(size));
+            let wanted = if size == Some(1) { 50 } else { 2_000 };
+            for n in 0..wanted {
+                let document = cursor.next_raw().await?.unwrap();
+                assert_eq!(document.get_i32("_id").ok(), Some(n));
+                assert_eq!(document.get_str("pad").ok(), Some(&*pad));
+            }
+            if wanted == 2_000 {
+                assert!(cursor.next_raw().await?.is_none());
+            }
+            drop(cursor);
+            assert_eq!(large.count_documents(doc! {}).await?, 2_000);
+            let owned = large.find_one(doc! { "_id": 77 }).await?;
+            assert_eq!(owned, Some(doc! { "_id": 77, "pad": &pad }));
+        }
+        let listed = large.find(doc! {}).sort(doc! { "_id": -1 }).to_list(1_500).await?;
+        assert!(listed.iter().rev().map(|one| one.get_i32("_id").unwrap()).eq(500..2_000));
+        Ok(())
+    });
+}

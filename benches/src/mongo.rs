@@ -58,10 +58,6 @@ pub(crate) fn run(
     match contender {
         "floor" => Floor::new(uri, operation, lanes)?.run(&meter)?,
         "squall" => squall_runs(operation, lanes, uri, false, &meter)?,
-        "squall-raw" if operation.starts_with("insert") => {
-            let why = "squall has a raw form for reads only";
-            return Err(io::Error::new(io::ErrorKind::Unsupported, why));
-        }
         "squall-raw" => squall_runs(operation, lanes, uri, true, &meter)?,
         "mongodb" => driver_runs(operation, lanes, uri, false, &meter)?,
         "mongodb-raw" => driver_runs(operation, lanes, uri, true, &meter)?,
@@ -224,6 +220,7 @@ async fn squall_lane(
         ["small", "thousand", "inserted"].map(|name| database.collection(name));
     let bulk = if operation == "insert_many_10k" { 10_000 } else { 0 };
     let records: Vec<Document> = (0..bulk).map(record).collect();
+    let raw_records: Vec<RawDocumentBuf> = (0..bulk).map(raw_record).collect();
     loop {
         match (operation, raw) {
             ("find_one_c1" | "find_one_c64", false) => {
@@ -237,9 +234,12 @@ async fn squall_lane(
             ("insert_one_c1" | "insert_one_c64", false) => {
                 inserted.insert_one(doc! { "name": "hello", "n": 1 }).await?;
             }
+            ("insert_one_c1" | "insert_one_c64", true) => {
+                inserted.insert_one(rawdoc! { "name": "hello", "n": 1 }).await?;
+            }
             ("find_1000", raw) => squall_finds_1000(&thousand, raw).await?,
             (_, false) => drop(inserted.insert_many(&records).await?),
-            _ => return Err(squall::mongo::Error::Argument("only reads have a raw form here")),
+            (_, true) => drop(inserted.insert_many(&raw_records).await?),
         }
         if !meter.goes_on() {
             return Ok(());

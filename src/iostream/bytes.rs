@@ -19,6 +19,12 @@ thread_local! {
     static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
+/// An empty buffer to write a message into that a stream will be given whole: taken from where
+/// buffers go when their bytes are sent, so that it need not be allocated.
+pub fn output_buffer() -> Vec<u8> {
+    borrow_spare()
+}
+
 fn borrow_spare() -> Vec<u8> {
     let spare = SPARE.try_with(|spares| spares.borrow_mut().pop()).ok().flatten();
     spare.unwrap_or_else(|| Vec::with_capacity(FRESH_CAPACITY))

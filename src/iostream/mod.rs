@@ -26,6 +26,7 @@ use std::rc::Rc;
 
 use ::regex::bytes::Regex;
 
+pub use self::bytes::output_buffer;
 pub use self::error::StreamError;
 pub use self::limits::StreamLimits;
 use self::pump::Inner;

@@ -79,9 +79,29 @@ impl Inner {
             if !self.state.borrow().has_delivery() {
                 return false;
             }
-            self.io_loop.with_receive_buffer(|buf| self.deliver_once(buf));
+            if !self.deliver_in_place() {
+                self.io_loop.with_receive_buffer(|buf| self.deliver_once(buf));
+            }
         }
         true
+    }
+
+    /// One read straight into room of the reader's own; false if it has none.
+    fn deliver_in_place(self: &Rc<Self>) -> bool {
+        let Some(reader) = self.state.borrow().reader_without_rest() else { return false };
+        let mut outcome = Ok(());
+        let mut read = |room: &mut [u8]| {
+            let count = self.state.borrow_mut().receive(room);
+            count.unwrap_or_else(|error| {
+                outcome = Err(error);
+                0
+            })
+        };
+        let filled = reader.fill(&mut read);
+        if outcome.is_err() {
+            self.attempt(|_| outcome); // only now: the reader holds what it fills
+        }
+        filled
     }
 
     /// One read, one call.

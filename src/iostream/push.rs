@@ -26,6 +26,15 @@ pub trait StreamReader {
     /// stream is closed.
     fn received(self: Rc<Self>, stream: &IoStream, bytes: &[u8]) -> usize;
 
+    /// For a reader that knows where the next bytes belong, such as the rest of a long message: it
+    /// calls `read` with room of its own, which is filled from the front, and learns how many bytes
+    /// came. They are consumed; [`received`](Self::received) does not see them. False if there is no
+    /// such room. Asked before every read, unless bytes were left over.
+    fn fill(self: Rc<Self>, read: &mut dyn FnMut(&mut [u8]) -> usize) -> bool {
+        let _ = read;
+        false
+    }
+
     /// The peer has finished sending, and everything it sent was shown. True keeps the stream for
     /// writing, until it breaks or is closed: a peer may wait for an answer with its own half
     /// closed. Otherwise, and unless told otherwise, the stream closes when its output is sent.

@@ -319,6 +319,14 @@ impl State {
         Ok((count > 0).then_some((reader, count)))
     }
 
+    /// The reader, if it has been shown everything that arrived and left nothing over.
+    pub(super) fn reader_without_rest(&self) -> Option<Rc<dyn StreamReader>> {
+        match &self.consumer {
+            Consumer::Reader(reader) if self.input.is_empty() => Some(Rc::clone(reader)),
+            _ => None,
+        }
+    }
+
     /// Whether the end was read and nobody can want what was kept. Where nobody reads, but
     /// somebody wants to know of the close, the end is found by reading a little ahead, and only
     /// if the kernel said that it is there (T069). Where nobody wants to know, a peer that has

@@ -9,6 +9,7 @@ use bson::{RawBsonRef, RawDocument};
 
 use super::Error;
 use crate::proto::mongo::connection::Reply;
+use crate::proto::mongo::shape::fields;
 use crate::proto::mongo::wire::split_document;
 
 /// The documents of one reply, in order.
@@ -22,18 +23,28 @@ pub(super) struct Batch {
 impl Batch {
     /// The first or a later batch in `reply`, the cursor's id and the collection to ask for more.
     pub(super) fn new(reply: Reply) -> Result<(Self, i64, String), Error> {
-        let body = reply.body();
-        let cursor = element(body, "cursor").ok_or(Error::Reply("cursor"))?;
-        let document = inner(body, &cursor)?;
-        let id = document.get_i64("id").map_err(|_| Error::Reply("cursor.id"))?;
-        let namespace = document.get_str("ns").map_err(|_| Error::Reply("cursor.ns"))?;
+        let bytes = reply.bytes();
+        let cursor = fields(bytes).flatten().find(|field| field.name == b"cursor");
+        let cursor = cursor.filter(|field| field.kind == DOCUMENT).ok_or(Error::Reply("cursor"))?;
+        let document = &bytes[cursor.value.clone()];
+        let (mut id, mut namespace, mut batch) = (None, None, None);
+        for field in fields(document).flatten() {
+            let value = &document[field.value.clone()];
+            match (field.name, field.kind) {
+                (b"id", INT64) => id = value.first_chunk().map(|id| i64::from_le_bytes(*id)),
+                // Without its length in front and the NUL behind.
+                (b"ns", STRING) => namespace = std::str::from_utf8(&value[4..value.len() - 1]).ok(),
+                (b"firstBatch" | b"nextBatch", ARRAY) => batch = Some(field.value),
+                _ => {}
+            }
+        }
+        let id = id.ok_or(Error::Reply("cursor.id"))?;
+        let namespace = namespace.ok_or(Error::Reply("cursor.ns"))?;
+        let batch = batch.ok_or(Error::Reply("cursor.firstBatch"))?;
         let collection = namespace.split_once('.').filter(|_| id != 0); // nobody asks for more
         let collection = collection.map_or("", |(_, name)| name).to_owned();
-        let batch = element(document, "firstBatch").or_else(|| element(document, "nextBatch"));
-        let batch = batch.ok_or(Error::Reply("cursor.firstBatch"))?;
-        let start = cursor.start + batch.start;
-        inner(body, &(start..start + batch.len()))?;
         // Without the array's own length in front and its closing NUL behind.
+        let start = cursor.value.start + batch.start;
         let rest = start + 4..start + batch.len() - 1;
         Ok((Self { reply, rest }, id, collection))
     }
@@ -44,43 +55,40 @@ impl Batch {
     }
 
     /// The next document.
-    pub(super) fn next(&mut self) -> Result<Option<&RawDocument>, Error> {
+    pub(super) fn next(&mut self) -> Result<Option<&RawDocument>, Malformed> {
         if self.rest.is_empty() {
             return Ok(None);
         }
-        let malformed = Error::Reply("documents in its batch");
-        let bytes = &self.reply.body().as_bytes()[self.rest.clone()];
-        let nul = bytes.iter().position(|byte| *byte == 0);
-        let (Some(nul), Some(&DOCUMENT)) = (nul, bytes.first()) else { return Err(malformed) };
-        let (document, after) = split_document(&bytes[nul + 1..]).map_err(|_| malformed)?;
+        let Some((document, after)) = split_element(&self.reply.bytes()[self.rest.clone()]) else {
+            return Err(Malformed);
+        };
         self.rest.start = self.rest.end - after.len();
         Ok(Some(document))
     }
 }
 
-/// The element type of an embedded document.
-const DOCUMENT: u8 = 3;
+/// Something else than a document in a batch. An [`Error`] is large, and moving one, or room for
+/// one, costs as much as all else that is done for a document.
+#[derive(Debug)]
+pub(super) struct Malformed;
 
-/// Where the value of `key` lies within `document`, as offsets.
-fn element(document: &RawDocument, key: &str) -> Option<Range<usize>> {
-    let mut at = 4;
-    for element in document.iter_elements() {
-        let element = element.ok()?;
-        let value = at + 1 + element.key().len() + 1; // behind the type and the key's NUL
-        let end = value + element.size();
-        if element.key().as_str() == key {
-            return Some(value..end);
-        }
-        at = end;
+impl From<Malformed> for Error {
+    fn from(Malformed: Malformed) -> Self {
+        Self::Reply("documents in its batch")
     }
-    None
 }
 
-/// The document or array that lies at `range` of `outer`.
-fn inner<'a>(outer: &'a RawDocument, range: &Range<usize>) -> Result<&'a RawDocument, Error> {
-    let bytes = outer.as_bytes().get(range.clone()).ok_or(Error::Reply("a cursor"))?;
-    RawDocument::from_bytes(bytes).map_err(|_| Error::Reply("a cursor"))
+/// Splits the first element off, which must be a document; its name is a number, and not looked at.
+fn split_element(elements: &[u8]) -> Option<(&RawDocument, &[u8])> {
+    let (&DOCUMENT, named) = elements.split_first()? else { return None };
+    let nul = named.iter().position(|byte| *byte == 0)?;
+    split_document(&named[nul + 1..]).ok()
 }
+
+const STRING: u8 = 0x02;
+const DOCUMENT: u8 = 0x03;
+const ARRAY: u8 = 0x04;
+const INT64: u8 = 0x12;
 
 /// The documents of an array field, for replies that are no cursors.
 pub(super) fn documents<'a>(

@@ -15,13 +15,13 @@ use super::batch::documents;
 use super::engine::Engine;
 use super::event::Event;
 use super::id::ObjectIds;
-use super::operation::{Request, command_document};
+use super::operation::{Request, command};
 use super::{Database, Error};
 use crate::log::{self, Level};
 use crate::net::Network;
 use crate::proto::mongo::concern::Concerns;
+use crate::proto::mongo::decode::decode;
 use crate::proto::mongo::settings::Settings;
-use crate::proto::mongo::shape::decode;
 use crate::proto::mongo::uri::{Host, Uri};
 
 /// A MongoDB client. Clones share one pool of connections; make one for the process, not one for
@@ -99,7 +99,7 @@ impl MongoClient {
 
     /// The names of all databases.
     pub async fn list_database_names(&self) -> Result<Vec<String>, Error> {
-        let mut body = command_document();
+        let mut body = command();
         body.append(cstr!("listDatabases"), 1);
         body.append(cstr!("nameOnly"), true);
         let reply = self.engine().ask(Request::new("listDatabases", "admin", body)).await?;
@@ -109,7 +109,7 @@ impl MongoClient {
 
     /// What the server says of all databases: names, sizes, whether they are empty.
     pub async fn list_databases(&self) -> Result<Vec<Document>, Error> {
-        let mut body = command_document();
+        let mut body = command();
         body.append(cstr!("listDatabases"), 1);
         let reply = self.engine().ask(Request::new("listDatabases", "admin", body)).await?;
         documents(reply.body(), "databases")?.map(|one| decode(one).map_err(Error::from)).collect()

@@ -9,14 +9,25 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bson::raw::cstr;
-use bson::{Document, RawArrayBuf, RawDocument, RawDocumentBuf};
+use bson::{Document, RawArrayBuf, RawDocument, RawDocumentBuf, rawdoc};
+#[cfg(feature = "serde")]
+use serde::Deserialize;
 
 use super::batch::Batch;
 use super::engine::{Engine, Server};
-use super::operation::{Request, append_read_preference, command_document, raw};
+use super::operation::{
+    Body, Request, append_document, append_documents, append_read_preference, command,
+};
 use super::{Database, Error, MongoClient};
 use crate::proto::mongo::concern::Concerns;
-use crate::proto::mongo::shape::decode;
+use crate::proto::mongo::decode::Decoder;
+#[cfg(feature = "serde")]
+use crate::proto::mongo::decode::decode_as;
+
+/// Documents in the first batch, unless the caller names a number. The server's own default of 101
+/// lets most lists cost two round trips; later batches are as large as the server can make them
+/// (16 MB), and so is this one if its documents are large.
+const FIRST_BATCH: u32 = 1024;
 
 /// What a cursor goes over.
 #[derive(Clone, Debug)]
@@ -74,6 +85,7 @@ pub struct Cursor {
     options: Options,
     state: State,
     batch: Option<Batch>,
+    decoder: Decoder,
     /// Why it cannot be used: a name no server would take, or an option after the first batch.
     misuse: Option<Error>,
 }
@@ -94,6 +106,7 @@ impl Cursor {
             options: Options::default(),
             state: State::Fresh,
             batch: None,
+            decoder: Decoder::default(),
             misuse: database.checked_name().err(),
         }
     }
@@ -133,7 +146,8 @@ impl Cursor {
         self.with(|options| options.limit = Some(count))
     }
 
-    /// So many documents at a time; the server knows a good number by itself.
+    /// So many documents at a time. Unless told, it is 1,024 in the first batch and then as many as
+    /// the server can send at once; say less to see the first ones sooner, or to stop early.
     pub fn batch_size(self, count: u32) -> Self {
         self.with(|options| options.batch_size = Some(count))
     }
@@ -151,23 +165,57 @@ impl Cursor {
     /// The next document, or nothing when there is none. The server is asked for more only when
     /// everything it has sent was read (M070).
     pub async fn next(&mut self) -> Result<Option<Document>, Error> {
-        match self.next_raw().await? {
-            Some(document) => Ok(Some(decode(document)?)),
-            None => Ok(None),
+        if !self.is_at_hand() && !self.advance().await? {
+            return Ok(None);
         }
+        let next = self.batch.as_mut().map_or(Ok(None), Batch::next)?;
+        Ok(next.map(|document| self.decoder.decode(document)).transpose()?)
     }
 
     /// The same, borrowed from the server's reply instead of copied out of it.
     pub async fn next_raw(&mut self) -> Result<Option<&RawDocument>, Error> {
+        if !self.is_at_hand() && !self.advance().await? {
+            return Ok(None);
+        }
+        self.batch.as_mut().map_or(Ok(None), Batch::next).map_err(Error::from)
+    }
+
+    /// The next document as a type of the caller's, which may borrow its strings from the reply. One
+    /// that does not fit is [`Error::Decode`], and does not end the cursor.
+    ///
+    /// ```no_run
+    /// # async fn example(users: squall::mongo::Collection) -> Result<(), squall::mongo::Error> {
+    /// use std::collections::BTreeMap;
+    /// use bson::doc;
+    ///
+    /// let mut ages = users.find(doc! {}).projection(doc! { "_id": 0, "age": 1 });
+    /// while let Some(user) = ages.next_as::<BTreeMap<&str, i32>>().await? {
+    ///     println!("{}", user["age"]);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "serde")]
+    pub async fn next_as<'a, T: Deserialize<'a>>(&'a mut self) -> Result<Option<T>, Error> {
+        Ok(self.next_raw().await?.map(decode_as).transpose()?)
+    }
+
+    /// Whether the next document has arrived already.
+    fn is_at_hand(&self) -> bool {
+        self.misuse.is_none() && self.batch.as_ref().is_some_and(|batch| !batch.is_empty())
+    }
+
+    /// Asks for batches until a document is at hand; false when there is none.
+    async fn advance(&mut self) -> Result<bool, Error> {
         if let Some(error) = &self.misuse {
             return Err(error.clone());
         }
-        while self.batch.as_ref().is_none_or(Batch::is_empty) {
+        while !self.is_at_hand() {
             if !self.fetch().await? {
-                return Ok(None);
+                return Ok(false);
             }
         }
-        self.batch.as_mut().map_or(Ok(None), Batch::next)
+        Ok(true)
     }
 
     /// The next `length` documents, or all there are; called again, the ones after (M071).
@@ -178,8 +226,8 @@ impl Cursor {
         let length = length.into().unwrap_or(usize::MAX);
         let mut list = Vec::new();
         while list.len() < length {
-            match self.next_raw().await? {
-                Some(document) => list.push(decode(document)?),
+            match self.next().await? {
+                Some(document) => list.push(document),
                 None => break,
             }
         }
@@ -243,15 +291,15 @@ impl Cursor {
         Ok(true)
     }
 
-    fn first_command(&self, server: Server) -> Result<(&'static str, RawDocumentBuf), Error> {
-        let mut body = command_document();
+    fn first_command(&self, server: Server) -> Result<(&'static str, Body), Error> {
+        let mut body = command();
         let Options { sort, projection, hint, skip, limit, max_time, .. } = &self.options;
         let name = match &self.source {
             Source::Find { filter } => {
                 body.append(cstr!("find"), &*self.collection);
-                body.append(cstr!("filter"), raw(filter)?);
-                append_document(&mut body, cstr!("sort"), sort.as_ref())?;
-                append_document(&mut body, cstr!("projection"), projection.as_ref())?;
+                append_document(&mut body, cstr!("filter"), filter)?;
+                append_if_given(&mut body, cstr!("sort"), sort.as_ref())?;
+                append_if_given(&mut body, cstr!("projection"), projection.as_ref())?;
                 if let Some(skip) = skip {
                     body.append(cstr!("skip"), i64::try_from(*skip).unwrap_or(i64::MAX));
                 }
@@ -261,40 +309,35 @@ impl Cursor {
                         body.append(cstr!("singleBatch"), true);
                     }
                 }
-                if let Some(size) = self.options.batch_size {
-                    body.append(cstr!("batchSize"), i64::from(size));
-                }
+                body.append(cstr!("batchSize"), self.first_batch());
                 "find"
             }
             Source::Aggregate { pipeline } => {
                 body.append(cstr!("aggregate"), &*self.collection);
-                body.append(cstr!("pipeline"), raw_array(pipeline)?);
-                body.append(cstr!("cursor"), self.batch_options());
+                append_documents(&mut body, cstr!("pipeline"), pipeline)?;
+                body.append(cstr!("cursor"), &rawdoc! { "batchSize": self.first_batch() });
                 "aggregate"
             }
             Source::ListIndexes => {
                 body.append(cstr!("listIndexes"), &*self.collection);
-                body.append(cstr!("cursor"), self.batch_options());
+                body.append(cstr!("cursor"), &self.batch_options());
                 "listIndexes"
             }
             Source::ListCollections { names_only } => {
                 body.append(cstr!("listCollections"), 1);
                 body.append(cstr!("nameOnly"), *names_only);
-                body.append(cstr!("cursor"), self.batch_options());
+                body.append(cstr!("cursor"), &self.batch_options());
                 "listCollections"
             }
         };
         self.refuse_what_only_find_knows()?;
-        append_document(&mut body, cstr!("hint"), hint.as_ref())?;
+        append_if_given(&mut body, cstr!("hint"), hint.as_ref())?;
         if let Some(time) = max_time {
             body.append(cstr!("maxTimeMS"), i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
         }
         if matches!(self.source, Source::Find { .. } | Source::Aggregate { .. }) {
-            append_document(
-                &mut body,
-                cstr!("readConcern"),
-                self.concerns.read_concern.to_document().as_ref(),
-            )?;
+            let concern = self.concerns.read_concern.to_document();
+            append_if_given(&mut body, cstr!("readConcern"), concern.as_ref())?;
         }
         append_read_preference(&mut body, &self.concerns.read_preference, server)?;
         Ok((name, body))
@@ -309,6 +352,10 @@ impl Cursor {
         Ok(())
     }
 
+    fn first_batch(&self) -> i64 {
+        self.options.batch_size.unwrap_or(FIRST_BATCH).into()
+    }
+
     fn batch_options(&self) -> RawDocumentBuf {
         let mut options = RawDocumentBuf::new();
         if let Some(size) = self.options.batch_size {
@@ -317,8 +364,8 @@ impl Cursor {
         options
     }
 
-    fn get_more(&self, id: i64, collection: &str) -> RawDocumentBuf {
-        let mut body = command_document();
+    fn get_more(&self, id: i64, collection: &str) -> Body {
+        let mut body = command();
         body.append(cstr!("getMore"), id); // must be an int64, whatever its value
         body.append(cstr!("collection"), collection);
         if let Some(size) = self.options.batch_size.filter(|size| *size > 0) {
@@ -329,31 +376,19 @@ impl Cursor {
 }
 
 /// Appends a document that was given, and nothing for one that was not.
-fn append_document(
-    body: &mut RawDocumentBuf,
+fn append_if_given(
+    body: &mut Body,
     key: &bson::raw::CStr,
     document: Option<&Document>,
 ) -> Result<(), Error> {
-    if let Some(document) = document {
-        body.append(key, raw(document)?);
-    }
-    Ok(())
-}
-
-/// Documents as an array in a command.
-pub(super) fn raw_array(documents: &[Document]) -> Result<RawArrayBuf, Error> {
-    let mut array = RawArrayBuf::new();
-    for document in documents {
-        array.push(raw(document)?);
-    }
-    Ok(array)
+    document.map_or(Ok(()), |document| append_document(body, key, document))
 }
 
 /// Tells the server to forget a cursor.
 async fn kill(engine: &Rc<Engine>, database: &str, collection: &str, id: i64) -> Result<(), Error> {
-    let mut body = command_document();
+    let mut body = command();
     body.append(cstr!("killCursors"), collection);
-    body.append(cstr!("cursors"), RawArrayBuf::from_iter([id]));
+    body.append(cstr!("cursors"), &RawArrayBuf::from_iter([id]));
     engine.ask(Request::new("killCursors", database, body)).await.map(drop)
 }
 

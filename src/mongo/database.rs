@@ -6,15 +6,15 @@
 use std::fmt;
 use std::rc::Rc;
 
-use bson::{Document, RawDocumentBuf, doc};
+use bson::{Document, doc};
 
 use super::cursor::Source;
 use super::error::WriteFailure;
-use super::operation::{Request, raw};
+use super::operation::{self, Body, Request};
 use super::{Collection, Cursor, Error, MongoClient};
 use crate::proto::mongo::concern::Concerns;
+use crate::proto::mongo::decode::decode;
 use crate::proto::mongo::error::NAMESPACE_NOT_FOUND;
-use crate::proto::mongo::shape::decode;
 
 /// A handle to one database. Making it sends nothing (S007); cloning it is cheap.
 #[derive(Clone)]
@@ -65,7 +65,9 @@ impl Database {
     /// [`Error::Command`] with the server's code when `ok` is 0.
     pub async fn run_command(&self, command: Document) -> Result<Document, Error> {
         let name = command.keys().next().ok_or(Error::Argument("the command is empty"))?;
-        let request = Request::new(name, self.checked_name()?, raw(&command)?);
+        let mut body = operation::command();
+        body.append_fields(&command).map_err(Error::Encode)?;
+        let request = Request::new(name, self.checked_name()?, body);
         let reply = self.client.engine().ask(request).await?;
         Ok(decode(reply.body())?)
     }
@@ -118,7 +120,7 @@ impl Database {
 
     /// A command of ours that changes something, already encoded; its reply matters only if it is
     /// an error.
-    pub(super) async fn command(&self, name: &str, body: RawDocumentBuf) -> Result<(), Error> {
+    pub(super) async fn command(&self, name: &str, body: Body) -> Result<(), Error> {
         let request = Request::new(name, self.checked_name()?, body);
         let reply = self.client.engine().ask(request).await?;
         WriteFailure::check_concern(reply.body())

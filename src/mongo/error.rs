@@ -12,9 +12,9 @@ use bson::{Bson, RawDocument};
 
 use crate::iostream::{ConnectError, StreamError};
 use crate::proto::mongo::connection::ConnectionError;
+use crate::proto::mongo::decode::DecodeError;
 use crate::proto::mongo::error::{CommandError, WriteConcernError, WriteError};
 use crate::proto::mongo::settings::SettingsError;
-use crate::proto::mongo::shape::DecodeError;
 use crate::proto::mongo::uri::Host;
 
 /// Why an operation did not succeed.

@@ -52,3 +52,6 @@ pub use self::event::Event;
 pub use crate::proto::mongo::concern::{
     Acknowledgement, Concerns, ReadConcern, ReadMode, ReadPreference, WriteConcern,
 };
+pub use crate::proto::mongo::encode::EncodeDocument;
+#[cfg(feature = "serde")]
+pub use crate::proto::mongo::encode::Typed;

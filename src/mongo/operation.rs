@@ -4,28 +4,34 @@
 //! what is known of the server. A command that is dropped half-way closes its connection, since
 //! nobody could tell its late answer from the next one (HAZ35). Read next: `engine/mod.rs`.
 
+use std::borrow::BorrowMut;
 use std::rc::Rc;
 
-use bson::raw::cstr;
-use bson::{RawDocument, RawDocumentBuf};
+use bson::raw::{CStr, cstr};
+use bson::{Document, RawDocument};
 
 use super::Error;
 use super::engine::{Engine, Server};
 use super::event::{Event, is_secret};
 use crate::ioloop::IoLoop;
+use crate::iostream::output_buffer;
 use crate::proto::mongo::concern::{ReadMode, ReadPreference};
 use crate::proto::mongo::connection::Reply;
-use crate::proto::mongo::encode;
+use crate::proto::mongo::encode::DocumentWriter;
 use crate::proto::mongo::error::CommandError;
 use crate::proto::mongo::hello::ServerKind;
 use crate::proto::mongo::topology::Fault;
 use crate::proto::mongo::wire::{Flags, Message, MessageWriter};
 
-/// A document with room for a command: most need one allocation and no more.
-pub(super) fn command_document() -> RawDocumentBuf {
-    let mut bytes = Vec::with_capacity(256);
-    bytes.extend_from_slice(&[5, 0, 0, 0, 0]); // the empty document
-    RawDocumentBuf::from_bytes(bytes).expect("an empty document")
+/// The document of a command, written field by field where it will be sent from: behind the header
+/// of its message, in a buffer that becomes the output of a stream.
+pub(super) type Body = DocumentWriter<Vec<u8>>;
+
+/// Begins a command.
+pub(super) fn command() -> Body {
+    let mut message = output_buffer();
+    MessageWriter::new(&mut message, 0, 0, Flags::NONE).open_body();
+    DocumentWriter::new(message)
 }
 
 /// A whole request, ready to be sent.
@@ -40,43 +46,35 @@ pub(super) struct Request<'a> {
 
 impl<'a> Request<'a> {
     /// A command without document sequences.
-    pub(super) fn new(name: &'a str, database: &'a str, body: RawDocumentBuf) -> Self {
-        Self::encode(name, database, body, true, None::<(&str, fn(&mut Vec<u8>))>)
+    pub(super) fn new(name: &'a str, database: &'a str, mut body: Body) -> Self {
+        body.append(cstr!("$db"), database);
+        let mut message = body.finish();
+        MessageWriter::reopen(&mut message, Flags::NONE).finish();
+        Self { name, database, message, answered: true }
     }
 
     /// A command whose documents, written by `fill`, stand for its field `sequence` (M004).
     pub(super) fn with_sequence(
         name: &'a str,
         database: &'a str,
-        body: RawDocumentBuf,
+        mut body: Body,
         answered: bool,
-        sequence: (&str, impl FnOnce(&mut Vec<u8>)),
-    ) -> Self {
-        Self::encode(name, database, body, answered, Some(sequence))
-    }
-
-    fn encode(
-        name: &'a str,
-        database: &'a str,
-        mut body: RawDocumentBuf,
-        answered: bool,
-        sequence: Option<(&str, impl FnOnce(&mut Vec<u8>))>,
-    ) -> Self {
+        (sequence, fill): (&str, impl FnOnce(&mut Vec<u8>) -> Result<(), Error>),
+    ) -> Result<Self, Error> {
         body.append(cstr!("$db"), database);
+        let mut message = body.finish();
         let flags = if answered { Flags::NONE } else { Flags::MORE_TO_COME };
-        let mut message = Vec::with_capacity(body.as_bytes().len() + 32);
-        let mut writer = MessageWriter::new(&mut message, 0, 0, flags).body(&body);
-        if let Some((name, fill)) = sequence {
-            writer = writer.sequence(name, fill);
-        }
-        writer.finish();
-        Self { name, database, message, answered }
+        let mut filled = Ok(());
+        MessageWriter::reopen(&mut message, flags)
+            .sequence(sequence, |out| filled = fill(out))
+            .finish();
+        filled.map(|()| Self { name, database, message, answered })
     }
 }
 
 /// A direct connection to a secondary may be read from only if the command says so.
 pub(super) fn append_read_preference(
-    body: &mut RawDocumentBuf,
+    body: &mut Body,
     wanted: &ReadPreference,
     server: Server,
 ) -> Result<(), Error> {
@@ -88,15 +86,25 @@ pub(super) fn append_read_preference(
         }
         _ => wanted.clone(),
     };
-    body.append(cstr!("$readPreference"), raw(&wanted.to_document())?);
-    Ok(())
+    append_document(body, cstr!("$readPreference"), &wanted.to_document())
 }
 
-/// A document as bytes; the error names the key, never a value (SEC41).
-pub(super) fn raw(document: &bson::Document) -> Result<RawDocumentBuf, Error> {
-    let mut bytes = Vec::with_capacity(128); // one allocation for most filters and updates
-    encode::append(&mut bytes, document).map_err(Error::Encode)?;
-    RawDocumentBuf::from_bytes(bytes).map_err(Error::Encode)
+/// A document of the caller's; the error names the key, never a value (SEC41).
+pub(super) fn append_document(
+    body: &mut DocumentWriter<impl BorrowMut<Vec<u8>>>,
+    key: &CStr,
+    document: &Document,
+) -> Result<(), Error> {
+    body.append_document(key, document).map_err(Error::Encode)
+}
+
+/// The same for an array of them.
+pub(super) fn append_documents(
+    body: &mut DocumentWriter<impl BorrowMut<Vec<u8>>>,
+    key: &CStr,
+    documents: &[Document],
+) -> Result<(), Error> {
+    body.append_documents(key, documents).map_err(Error::Encode)
 }
 
 impl Engine {

@@ -221,6 +221,94 @@ fn a_reader_that_panics_loses_its_connection_and_nobody_elses() {
     });
 }
 
+/// Takes messages with their length in two bytes in front: the length as it is shown, the rest to
+/// where it belongs.
+#[derive(Default)]
+struct Framed {
+    body: RefCell<Vec<u8>>,
+    missing: Cell<usize>,
+    messages: RefCell<Vec<Vec<u8>>>,
+    fills: Cell<usize>,
+    closed: RefCell<Vec<Option<io::ErrorKind>>>,
+}
+
+impl Framed {
+    fn take(&self, bytes: &[u8]) {
+        self.body.borrow_mut().extend_from_slice(bytes);
+        self.missing.set(self.missing.get() - bytes.len());
+        if self.missing.get() == 0 {
+            self.messages.borrow_mut().push(self.body.take());
+        }
+    }
+}
+
+impl StreamReader for Framed {
+    fn received(self: Rc<Self>, _stream: &IoStream, bytes: &[u8]) -> usize {
+        let mut rest = bytes;
+        loop {
+            if self.missing.get() > 0 {
+                let (mine, after) = rest.split_at(self.missing.get().min(rest.len()));
+                self.take(mine);
+                rest = after;
+            }
+            let Some((length, after)) = rest.split_first_chunk() else { break };
+            self.missing.set(u16::from_le_bytes(*length).into());
+            rest = after;
+        }
+        bytes.len() - rest.len()
+    }
+
+    fn fill(self: Rc<Self>, read: &mut dyn FnMut(&mut [u8]) -> usize) -> bool {
+        if self.missing.get() == 0 {
+            return false;
+        }
+        let mut room = vec![0; self.missing.get()];
+        let count = read(&mut room);
+        self.take(&room[..count]);
+        self.fills.set(self.fills.get() + usize::from(count > 0));
+        true
+    }
+
+    fn closed(self: Rc<Self>, _stream: &IoStream, error: Option<Arc<io::Error>>) {
+        self.closed.borrow_mut().push(error.map(|error| error.kind()));
+    }
+}
+
+/// What is read to a reader's own room is neither shown nor lost, whatever was shown before it, and
+/// a peer that leaves in the middle of it has left.
+#[test]
+fn a_reader_may_say_where_the_bytes_belong() {
+    let mut between: Vec<Between> = (0..20).map(|seed| Between::Hostile(seed * 7_919)).collect();
+    between.extend(SOCKETS);
+    over(&between, &StreamLimits::default(), |here, there| async move {
+        let framed = Rc::new(Framed::default());
+        there.set_reader(Rc::clone(&framed) as _);
+        drop(there);
+        let sizes = [1_usize, 3, 700, 65_000, 2, 9_000, 40_000, 1];
+        let message = |size: &usize| (0..*size).map(|at| (at % 251) as u8).collect::<Vec<_>>();
+        let mut sent = Vec::new();
+        for body in sizes.iter().map(message) {
+            sent.extend_from_slice(&(body.len() as u16).to_le_bytes());
+            sent.extend_from_slice(&body);
+        }
+        sent.extend_from_slice(&[200, 0, 1, 2, 3]);
+        let written = here.write(sent);
+        while framed.messages.borrow().len() < sizes.len() {
+            yield_now().await;
+        }
+        written.await.unwrap();
+        here.close();
+        while framed.closed.borrow().is_empty() {
+            yield_now().await;
+        }
+        assert_eq!(*framed.messages.borrow(), sizes.iter().map(message).collect::<Vec<_>>());
+        assert_eq!(*framed.closed.borrow(), [None]);
+        assert_eq!((framed.missing.get(), framed.body.borrow().len()), (197, 3));
+        // One byte more than a loop's receive buffer was sent, so the rest of something came later.
+        assert!(framed.fills.get() > 0);
+    });
+}
+
 /// Wants a message that never ends.
 struct Hoarder(RefCell<Option<Promise<Option<io::ErrorKind>>>>);
 

@@ -180,3 +180,31 @@ fn unacknowledged_writes_do_not_pile_up() {
         assert_eq!(fake.connections(), 1);
     });
 }
+
+/// A batch that has no room for a document opens the next one with it, whatever its form; a
+/// document that is too large on its own is named before anything is sent.
+#[test]
+fn m004_what_has_no_room_opens_the_next_batch() {
+    virtually(|| async {
+        let fake = Fake::start_raw(|seen| match seen.name() {
+            "isMaster" | "hello" => {
+                let mut hello = hello();
+                hello.insert("maxMessageSizeBytes", 20_000);
+                hello.insert("maxBsonObjectSize", 4_000);
+                Answer::Say(hello)
+            }
+            _ => Answer::Say(doc! { "n": seen.documents.len() as i32 }),
+        });
+        let client = fake.client("");
+        let items = client.database("db").collection("c");
+        let documents = (0..5).map(|n| rawdoc! { "_id": n, "pad": "x".repeat(1500) });
+        let inserted = items.insert_many(documents).await.unwrap();
+        assert_eq!(inserted.inserted_ids, (0..5).map(Bson::Int32).collect::<Vec<_>>());
+        let seen = fake.seen().into_iter().filter(|seen| seen.name() == "insert");
+        let batches = seen.map(|seen| seen.documents).collect::<Vec<_>>();
+        assert_eq!(batches.iter().map(Vec::len).collect::<Vec<_>>(), [2, 2, 1]);
+        assert!(batches.concat().iter().map(|sent| sent.get_i32("_id").unwrap()).eq(0..5));
+        let large = items.insert_one(rawdoc! { "pad": "x".repeat(4_000) }).await;
+        assert!(matches!(large, Err(Error::TooLarge { max: 4_000, .. })), "{large:?}");
+    });
+}

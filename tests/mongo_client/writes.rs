@@ -220,7 +220,7 @@ fn words_on_the_wire() {
         items.count_documents(doc! { "a": 1 }).await.unwrap();
         let group = doc! { "$group": { "_id": 1, "n": { "$sum": 1 } } };
         let count = doc! {
-            "aggregate": "c", "pipeline": [{ "$match": { "a": 1 } }, group], "cursor": {},
+            "aggregate": "c", "pipeline": [{ "$match": { "a": 1 } }, group], "cursor": { "batchSize": 1024_i64 },
             "readConcern": &local,
         };
         assert_eq!(last(), count);

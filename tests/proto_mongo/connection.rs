@@ -360,3 +360,67 @@ fn any_bytes_at_any_time() {
     }
     assert!(matches!(Message::parse(&[0; 3]), Err(WireError::Truncated)));
 }
+
+/// Replies of all sizes, one after the other on one conversation, in pieces of all sizes, shown or
+/// written where they are wanted: each reply is what the peer sent, byte for byte, and nothing of
+/// the one before is left in it.
+#[test]
+fn replies_in_place() {
+    let mut connection = ready();
+    let sizes = [0, 1, 300, 16 << 10, 200_000, 10, 65_500, 700_000, 3 << 20, 5, 190_000];
+    for (round, (size, piece)) in sizes
+        .iter()
+        .flat_map(|size| [40, 65_536, usize::MAX].map(|piece| (*size, piece)))
+        .enumerate()
+    {
+        let (id, _) = say(&mut connection, Send::Request(ping()));
+        let body = rawdoc! { "ok": 1.0, "round": round as i32, "pad": "y".repeat(size) };
+        let reply = message(id, &body);
+        let mut rest = &reply[..];
+        while !rest.is_empty() {
+            assert!(connection.next_event().unwrap().is_none(), "it came early");
+            let room = connection.room();
+            assert!(room.is_empty() || room.len() <= 256 << 10);
+            let count = room.len().min(rest.len()).min(piece);
+            room[..count].copy_from_slice(&rest[..count]);
+            connection.received(count);
+            rest = &rest[count..];
+            if count == 0 {
+                let (shown, after) = rest.split_at(piece.min(65_536).min(rest.len()));
+                connection.receive(shown);
+                rest = after;
+            }
+        }
+        let Some(Event::Reply(reply)) = connection.next_event().unwrap() else {
+            panic!("no reply")
+        };
+        assert_eq!(reply.body().as_bytes(), body.as_bytes());
+        assert!(connection.is_idle());
+    }
+    // Nothing is expected, and so nothing is lent; what comes all the same is a fault.
+    assert!(connection.room().is_empty());
+    connection.receive(&[1]);
+    assert!(matches!(connection.next_event(), Err(ConnectionError::Unasked)));
+}
+
+/// Bytes behind a reply, in the same piece, were not asked for, wherever they were written.
+#[test]
+fn haz35_bytes_behind_a_reply_in_place() {
+    for size in [10, 200_000] {
+        let mut connection = ready();
+        let (id, _) = say(&mut connection, Send::Request(ping()));
+        let large = message(id, &rawdoc! { "pad": "y".repeat(400_000) });
+        connection.receive(&large);
+        drop(connection.next_event().unwrap().unwrap()); // its buffer is the spare now
+        let (id, _) = say(&mut connection, Send::Request(ping()));
+        let mut bytes = message(id, &rawdoc! { "pad": "y".repeat(size) });
+        bytes.extend_from_slice(b"more");
+        let room = connection.room();
+        assert!(room.len() > bytes.len());
+        room[..bytes.len()].copy_from_slice(&bytes);
+        connection.received(bytes.len());
+        assert!(matches!(connection.next_event(), Ok(Some(Event::Reply(_)))));
+        assert!(!connection.is_idle());
+        assert!(matches!(connection.next_event(), Err(ConnectionError::Unasked)));
+    }
+}

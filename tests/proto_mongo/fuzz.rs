@@ -5,7 +5,8 @@
 
 use bson::{Document, RawDocument, rawdoc};
 use squall::proto::mongo::connection::{Connection, Event, Greeting, Send};
-use squall::proto::mongo::encode;
+use squall::proto::mongo::decode::{Decoder, decode, decode_field};
+use squall::proto::mongo::encode::EncodeDocument as _;
 use squall::proto::mongo::scram::{Client, ClientFirst, Mechanism, Server};
 use squall::proto::mongo::shape;
 use squall::proto::mongo::uri::Uri;
@@ -48,30 +49,56 @@ pub(crate) fn mongo_wire(data: &[u8]) {
 /// its encoding has a good shape too.
 pub(crate) fn mongo_shape(data: &[u8]) {
     if shape::check(data).is_err() {
+        // The decoder checks by the same rules, whatever it has seen before.
+        if let Ok(document) = RawDocument::from_bytes(data) {
+            assert!(decode(document).is_err() && warm().decode(document).is_err());
+        }
+        let _ = decode_field(data, "_id");
+        shape::fields(data).for_each(drop);
         return;
     }
     let document = RawDocument::from_bytes(data).expect("the shape is good");
-    if let Ok(decoded) = shape::decode(document) {
+    let lengths = shape::fields(data).map(|field| field.expect("the shape is good").value.len());
+    let theirs = document.iter_elements().map(|one| one.map(|one| one.size()).ok());
+    assert!(lengths.zip(theirs).all(|(ours, theirs)| theirs.is_none_or(|theirs| theirs == ours)));
+    if let Ok(decoded) = decode(document) {
         let encoded = decoded.to_vec().expect("it was decoded");
         shape::check(&encoded).expect("encoded by the library");
         let mut ours = Vec::new();
-        encode::append(&mut ours, &decoded).expect("the library could");
+        decoded.encode(&mut ours).expect("the library could");
         assert_eq!(ours, encoded);
     }
     // Decoding is the library's, in fewer copies: the same documents, the same refusals. NaN is
     // not itself, so bytes are compared.
     let bytes = |document: Document| document.to_vec().expect("it was decoded");
-    let (ours, theirs) = (shape::decode(document).ok(), Document::try_from(document).ok());
+    let (ours, theirs) = (decode(document).ok(), Document::try_from(document).ok());
     assert_eq!(ours.is_some(), theirs.is_some());
     if let (Some(ours), Some(theirs)) = (ours, theirs) {
-        assert_eq!(bytes(ours), bytes(theirs));
+        let (mut warm, ours) = (warm(), bytes(ours));
+        assert_eq!(ours, bytes(theirs));
+        for _ in 0..4 {
+            assert_eq!(bytes(warm.decode(document).expect("it can be decoded")), ours);
+        }
+        let first = document.get("_id").expect("it was decoded").is_some();
+        assert_eq!(decode_field(data, "_id").expect("it was decoded").is_some(), first);
     }
 }
 
-/// A connection fed anything, cut anywhere, gives the same events and ends at the first fault.
+/// A decoder that expects documents like the first seed.
+fn warm() -> Decoder {
+    let usual = rawdoc! { "ping": 1, "$db": "admin", "nested": { "list": [1] } };
+    let mut decoder = Decoder::default();
+    for _ in 0..3 {
+        decoder.decode(&usual).expect("a good document");
+    }
+    decoder
+}
+
+/// A connection fed anything, cut anywhere, shown to it or written where it wants it, gives the
+/// same events and ends at the first fault.
 pub(crate) fn mongo_connection(data: &[u8]) {
     let (&cut, data) = data.split_first().unwrap_or((&0, &[]));
-    let transcript = |parts: &[&[u8]]| {
+    let transcript = |parts: &[&[u8]], in_place: bool| {
         let greeting = Greeting {
             app_name: None,
             credential: Uri::parse("mongodb://u:p@h").expect("a good string").credential,
@@ -82,7 +109,7 @@ pub(crate) fn mongo_connection(data: &[u8]) {
         let mut connection = Connection::new(greeting, Instant::ZERO);
         let mut events = Vec::new();
         for part in std::iter::once(&&[][..]).chain(parts) {
-            connection.receive(part);
+            feed(&mut connection, part, in_place);
             loop {
                 match connection.next_event() {
                     Ok(Some(Event::Prompt)) => {
@@ -98,7 +125,18 @@ pub(crate) fn mongo_connection(data: &[u8]) {
         events
     };
     let (first, second) = data.split_at(usize::from(cut).min(data.len()));
-    assert_eq!(transcript(&[first, second]), transcript(&[data]));
+    let whole = transcript(&[data], false);
+    assert_eq!(transcript(&[first, second], false), whole);
+    assert_eq!(transcript(&[first, second], true), whole);
+}
+
+/// Bytes for a connection, as many as it likes where it wants them.
+fn feed(connection: &mut Connection, bytes: &[u8], in_place: bool) {
+    let room = if in_place { connection.room() } else { &mut [] };
+    let (inside, behind) = bytes.split_at(room.len().min(bytes.len()));
+    room[..inside.len()].copy_from_slice(inside);
+    connection.received(inside.len());
+    connection.receive(behind);
 }
 
 /// No text is a connection string that panics, and none that is understood shows its password.

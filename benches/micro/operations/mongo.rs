@@ -5,7 +5,7 @@
 use std::hint::black_box;
 
 use squall::mongo::bson::{RawBsonRef, RawDocumentBuf, doc, rawdoc};
-use squall::proto::mongo::shape;
+use squall::proto::mongo::decode::Decoder;
 use squall::proto::mongo::wire::{Flags, Message, MessageWriter};
 
 use super::Prepared;
@@ -57,9 +57,10 @@ fn decoded(reply: &[u8]) -> usize {
     let message = Message::parse(reply).expect("a whole message");
     let cursor = message.body.get_document("cursor").expect("a reply to find");
     let batch = cursor.get_array("firstBatch").expect("a reply to find");
+    let mut decoder = Decoder::default();
     let documents = batch.into_iter().map(|item| {
         let raw = item.ok().and_then(RawBsonRef::as_document).expect("a document");
-        black_box(shape::decode(raw).expect("a document"))
+        black_box(decoder.decode(raw).expect("a document"))
     });
     documents.count()
 }

@@ -3,14 +3,14 @@
 //! Owns the three forms of `findAndModify` and the choice between the document before and after.
 //! Read next: `write.rs`, whose rules for updates and replacements hold here too.
 
+use bson::Document;
 use bson::raw::cstr;
-use bson::{Document, RawDocumentBuf};
 
-use super::write::checked_replacement;
+use super::write::check_replacement;
 use super::{Collection, Filter, Update, value};
 use crate::mongo::Error;
 use crate::mongo::error::WriteFailure;
-use crate::mongo::operation::{Request, command_document, raw};
+use crate::mongo::operation::{Body, Request, append_document, append_documents, command};
 
 /// How one document is found and changed.
 #[derive(Clone, Debug, Default)]
@@ -35,11 +35,8 @@ impl Collection {
         update: impl Into<Update>,
         options: FindOneAndOptions,
     ) -> Result<Option<Document>, Error> {
-        let mut change = RawDocumentBuf::new();
-        update.into().append_to(&mut change)?;
-        let change = change.get("u").ok().flatten().ok_or(Error::Argument("no update"))?;
         let mut body = self.find_and_modify(&filter.into(), &options)?;
-        body.append(cstr!("update"), change);
+        update.into().append_to(&mut body, cstr!("update"))?;
         append_change_options(&mut body, &options)?;
         self.run_find_and_modify(body).await
     }
@@ -51,9 +48,9 @@ impl Collection {
         replacement: Document,
         options: FindOneAndOptions,
     ) -> Result<Option<Document>, Error> {
-        let replacement = checked_replacement(&replacement)?;
+        check_replacement(&replacement)?;
         let mut body = self.find_and_modify(&filter.into(), &options)?;
-        body.append(cstr!("update"), replacement);
+        append_document(&mut body, cstr!("update"), &replacement)?;
         append_change_options(&mut body, &options)?;
         self.run_find_and_modify(body).await
     }
@@ -72,26 +69,22 @@ impl Collection {
         self.run_find_and_modify(body).await
     }
 
-    fn find_and_modify(
-        &self,
-        filter: &Filter,
-        options: &FindOneAndOptions,
-    ) -> Result<RawDocumentBuf, Error> {
+    fn find_and_modify(&self, filter: &Filter, options: &FindOneAndOptions) -> Result<Body, Error> {
         self.checked_names()?;
-        let mut body = command_document();
+        let mut body = command();
         body.append(cstr!("findAndModify"), self.name());
-        body.append(cstr!("query"), raw(&filter.0)?);
+        append_document(&mut body, cstr!("query"), &filter.0)?;
         if let Some(sort) = &options.sort {
-            body.append(cstr!("sort"), raw(sort)?);
+            append_document(&mut body, cstr!("sort"), sort)?;
         }
         if let Some(projection) = &options.projection {
-            body.append(cstr!("fields"), raw(projection)?);
+            append_document(&mut body, cstr!("fields"), projection)?;
         }
         self.append_write_concern(&mut body)?;
         Ok(body)
     }
 
-    async fn run_find_and_modify(&self, body: RawDocumentBuf) -> Result<Option<Document>, Error> {
+    async fn run_find_and_modify(&self, body: Body) -> Result<Option<Document>, Error> {
         let request = Request::new("findAndModify", self.database.name(), body);
         let reply = self.engine().ask(request).await?;
         WriteFailure::check_concern(reply.body())?;
@@ -99,15 +92,11 @@ impl Collection {
     }
 }
 
-fn append_change_options(
-    body: &mut RawDocumentBuf,
-    options: &FindOneAndOptions,
-) -> Result<(), Error> {
+fn append_change_options(body: &mut Body, options: &FindOneAndOptions) -> Result<(), Error> {
     body.append(cstr!("new"), options.return_after);
     body.append(cstr!("upsert"), options.upsert);
     if !options.array_filters.is_empty() {
-        let filters = crate::mongo::cursor::raw_array(&options.array_filters)?;
-        body.append(cstr!("arrayFilters"), filters);
+        append_documents(body, cstr!("arrayFilters"), &options.array_filters)?;
     }
     Ok(())
 }

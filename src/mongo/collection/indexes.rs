@@ -5,11 +5,11 @@
 use std::collections::BTreeMap;
 
 use bson::raw::cstr;
-use bson::{Bson, Document, RawArrayBuf, RawDocumentBuf};
+use bson::{Bson, Document};
 
 use super::{Collection, missing_is_fine};
 use crate::mongo::cursor::Source;
-use crate::mongo::operation::{command_document, raw};
+use crate::mongo::operation::{append_documents, command};
 use crate::mongo::{Cursor, Error};
 
 /// An index to be made.
@@ -76,7 +76,7 @@ impl Index {
         })
     }
 
-    fn to_raw(&self) -> Result<RawDocumentBuf, Error> {
+    fn to_document(&self) -> Result<Document, Error> {
         if self.keys.is_empty() {
             return Err(Error::Argument("an index needs keys"));
         }
@@ -90,7 +90,7 @@ impl Index {
             document.insert("sparse", true);
         }
         document.extend(self.options.clone());
-        raw(&document)
+        Ok(document)
     }
 }
 
@@ -114,14 +114,14 @@ impl Collection {
     ) -> Result<Vec<String>, Error> {
         self.checked_names()?;
         let mut names = Vec::new();
-        let mut list = RawArrayBuf::new();
+        let mut list = Vec::new();
         for index in indexes {
-            list.push(index.to_raw()?);
+            list.push(index.to_document()?);
             names.push(index.name());
         }
-        let mut body = command_document();
+        let mut body = command();
         body.append(cstr!("createIndexes"), self.name());
-        body.append(cstr!("indexes"), list);
+        append_documents(&mut body, cstr!("indexes"), &list)?;
         self.append_write_concern(&mut body)?;
         self.database.command("createIndexes", body).await?;
         Ok(names)
@@ -160,7 +160,7 @@ impl Collection {
 
     async fn run_drop_indexes(&self, name: &str) -> Result<(), Error> {
         self.checked_names()?;
-        let mut body = command_document();
+        let mut body = command();
         body.append(cstr!("dropIndexes"), self.name());
         body.append(cstr!("index"), name);
         self.append_write_concern(&mut body)?;

@@ -13,6 +13,8 @@ use std::rc::Rc;
 use bson::oid::ObjectId;
 use bson::raw::cstr;
 use bson::{Bson, Document, RawBsonRef, RawDocumentBuf, doc};
+#[cfg(feature = "serde")]
+use serde::de::DeserializeOwned;
 
 pub use self::find_one_and::FindOneAndOptions;
 pub use self::indexes::Index;
@@ -24,12 +26,14 @@ use super::batch::Batch;
 use super::cursor::Source;
 use super::database::missing_is_fine;
 use super::engine::Engine;
-use super::operation::{Request, append_read_preference, command_document, raw};
+use super::operation::{Body, Request, append_document, append_read_preference, command};
 use super::{Cursor, Database, Error};
 use crate::proto::mongo::concern::Concerns;
 use crate::proto::mongo::connection::Reply;
+use crate::proto::mongo::decode::decode;
+#[cfg(feature = "serde")]
+use crate::proto::mongo::decode::decode_as;
 use crate::proto::mongo::error::{NAMESPACE_NOT_FOUND, number};
-use crate::proto::mongo::shape::decode;
 
 /// Which documents are meant: a query, or simply an `_id` (M051).
 ///
@@ -93,7 +97,7 @@ impl Collection {
     /// The first document that matches, or nothing: that is not an error (S019, M051).
     pub async fn find_one(&self, filter: impl Into<Filter>) -> Result<Option<Document>, Error> {
         let mut batch = self.find_batch(filter.into()).await?;
-        batch.next()?.map(decode).transpose().map_err(Error::from)
+        Ok(batch.next()?.map(decode).transpose()?)
     }
 
     /// The same as the server sent it, undecoded.
@@ -105,10 +109,23 @@ impl Collection {
         Ok(batch.next()?.map(ToOwned::to_owned))
     }
 
+    /// The same as a type of the caller's.
+    ///
+    /// # Errors
+    /// [`Error::Decode`] if the document is not what the type says.
+    #[cfg(feature = "serde")]
+    pub async fn find_one_as<T: DeserializeOwned>(
+        &self,
+        filter: impl Into<Filter>,
+    ) -> Result<Option<T>, Error> {
+        let mut batch = self.find_batch(filter.into()).await?;
+        Ok(batch.next()?.map(decode_as).transpose()?)
+    }
+
     async fn find_batch(&self, filter: Filter) -> Result<Batch, Error> {
-        let mut body = command_document();
+        let mut body = command();
         body.append(cstr!("find"), &*self.name);
-        body.append(cstr!("filter"), raw(&filter.0)?);
+        append_document(&mut body, cstr!("filter"), &filter.0)?;
         body.append(cstr!("limit"), 1);
         body.append(cstr!("singleBatch"), true);
         Ok(Batch::new(self.read("find", body).await?)?.0)
@@ -141,7 +158,7 @@ impl Collection {
 
     /// How many documents there are, by the server's own books: fast, and nearly right.
     pub async fn estimated_document_count(&self) -> Result<u64, Error> {
-        let mut body = command_document();
+        let mut body = command();
         body.append(cstr!("count"), &*self.name);
         let reply = match self.read("count", body).await {
             Err(Error::Command(error)) if error.code == NAMESPACE_NOT_FOUND => return Ok(0),
@@ -157,10 +174,10 @@ impl Collection {
         field: &str,
         filter: impl Into<Filter>,
     ) -> Result<Vec<Bson>, Error> {
-        let mut body = command_document();
+        let mut body = command();
         body.append(cstr!("distinct"), &*self.name);
         body.append(cstr!("key"), field);
-        body.append(cstr!("query"), raw(&filter.into().0)?);
+        append_document(&mut body, cstr!("query"), &filter.into().0)?;
         let reply = self.read("distinct", body).await?;
         let mut document = decode(reply.body())?;
         match document.remove("values") {
@@ -174,9 +191,9 @@ impl Collection {
         self.checked_names()?;
         let renamed = self.database.collection(name);
         renamed.checked_names()?;
-        let mut body = command_document();
-        body.append(cstr!("renameCollection"), self.full_name());
-        body.append(cstr!("to"), renamed.full_name());
+        let mut body = command();
+        body.append(cstr!("renameCollection"), self.full_name().as_str());
+        body.append(cstr!("to"), renamed.full_name().as_str());
         body.append(cstr!("dropTarget"), drop_target);
         self.engine().ask(Request::new("renameCollection", "admin", body)).await?;
         Ok(renamed)
@@ -185,7 +202,7 @@ impl Collection {
     /// Drops it with everything in it; not an error if there is none.
     pub async fn drop(&self) -> Result<(), Error> {
         self.checked_names()?;
-        let mut body = command_document();
+        let mut body = command();
         body.append(cstr!("drop"), &*self.name);
         missing_is_fine(self.database.command("drop", body).await)
     }
@@ -193,9 +210,10 @@ impl Collection {
     /// The options it was created with; nothing if there is no such collection.
     pub async fn options(&self) -> Result<Option<Document>, Error> {
         self.checked_names()?;
-        let command = doc! { "listCollections": 1, "filter": { "name": &*self.name } };
-        let mut body = raw(&command)?;
-        body.append(cstr!("cursor"), RawDocumentBuf::new());
+        let mut body = command();
+        body.append(cstr!("listCollections"), 1);
+        append_document(&mut body, cstr!("filter"), &doc! { "name": &*self.name })?;
+        body.append(cstr!("cursor"), &RawDocumentBuf::new());
         let request = Request::new("listCollections", self.database.name(), body);
         let (mut batch, ..) = Batch::new(self.engine().ask(request).await?)?;
         let Some(found) = batch.next()? else { return Ok(None) };
@@ -207,11 +225,11 @@ impl Collection {
     }
 
     /// A read: with the client's read concern and preference.
-    async fn read(&self, name: &str, mut body: RawDocumentBuf) -> Result<Reply, Error> {
+    async fn read(&self, name: &str, mut body: Body) -> Result<Reply, Error> {
         self.checked_names()?;
         let server = self.engine().select().await?;
         if let Some(concern) = self.concerns.read_concern.to_document() {
-            body.append(cstr!("readConcern"), raw(&concern)?);
+            append_document(&mut body, cstr!("readConcern"), &concern)?;
         }
         append_read_preference(&mut body, &self.concerns.read_preference, server)?;
         self.engine().ask(Request::new(name, self.database.name(), body)).await
@@ -220,13 +238,9 @@ impl Collection {
     /// Refuses names that no server would take, before anything is sent.
     pub(super) fn checked_names(&self) -> Result<(), Error> {
         self.database.checked_name()?;
-        let name = &*self.name;
-        if name.is_empty()
-            || name.starts_with('.')
-            || name.ends_with('.')
-            || name.contains("..")
-            || name.contains(['$', '\0'])
-        {
+        let name = self.name.as_bytes();
+        let dots = name.split(|byte| *byte == b'.').any(<[u8]>::is_empty); // nothing around one
+        if dots || name.iter().any(|byte| matches!(byte, b'$' | 0)) {
             return Err(Error::Argument("the collection name is not valid"));
         }
         Ok(())

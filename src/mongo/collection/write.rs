@@ -3,23 +3,29 @@
 //! Owns how documents become batches below the server's limits (M004), where ids come from, and
 //! how the errors of several batches become one. Read next: `mod.rs`.
 
-use std::borrow::Borrow;
+use std::borrow::BorrowMut;
 
-use bson::raw::cstr;
-use bson::{Bson, Document, RawBsonRef, RawDocumentBuf};
+use bson::raw::{CStr, cstr};
+use bson::{Bson, Document, RawBsonRef};
 
 use super::{Collection, Filter, count};
 use crate::mongo::Error;
 use crate::mongo::engine::Server;
 use crate::mongo::error::WriteFailure;
-use crate::mongo::operation::{Request, command_document, raw};
+use crate::mongo::operation::{Body, Request, append_document, append_documents, command};
 use crate::proto::mongo::connection::Reply;
-use crate::proto::mongo::encode;
+use crate::proto::mongo::decode::decode;
+use crate::proto::mongo::encode::{DocumentWriter, EncodeDocument};
 use crate::proto::mongo::error::{WriteConcernError, WriteError};
-use crate::proto::mongo::shape::decode;
 
 /// Room for everything in a message that is not a document of the batch.
 const MESSAGE_OVERHEAD: usize = 16 * 1024;
+
+/// What is claimed in one step for documents that are not encoded yet.
+const CLAIM_BYTES_MAX: usize = 1 << 22;
+
+/// One statement of an update or a delete, being written into its message.
+type Statement<'a> = DocumentWriter<&'a mut Vec<u8>>;
 
 /// What became of one insert.
 #[derive(Clone, Debug)]
@@ -111,33 +117,49 @@ impl From<Vec<Document>> for Update {
 }
 
 impl Update {
-    pub(super) fn append_to(self, statement: &mut RawDocumentBuf) -> Result<(), Error> {
+    pub(super) fn append_to(
+        &self,
+        statement: &mut DocumentWriter<impl BorrowMut<Vec<u8>>>,
+        key: &CStr,
+    ) -> Result<(), Error> {
         match self {
             Self::Operators(document) => {
                 if document.is_empty() || !document.keys().all(|key| key.starts_with('$')) {
                     return Err(Error::Argument("an update consists of operators such as $set"));
                 }
-                statement.append(cstr!("u"), raw(&document)?);
+                append_document(statement, key, document)
             }
-            Self::Pipeline(stages) => {
-                statement.append(cstr!("u"), crate::mongo::cursor::raw_array(&stages)?);
-            }
+            Self::Pipeline(stages) => append_documents(statement, key, stages),
         }
-        Ok(())
     }
 }
 
 /// Refuses a replacement that is an update in disguise.
-pub(super) fn checked_replacement(document: &Document) -> Result<RawDocumentBuf, Error> {
+pub(super) fn check_replacement(document: &Document) -> Result<(), Error> {
     if document.keys().next().is_some_and(|key| key.starts_with('$')) {
         return Err(Error::Argument("a replacement has no operators such as $set"));
     }
-    raw(document)
+    Ok(())
 }
 
 impl Collection {
-    /// Inserts one document, with an `_id` in front if it has none (S016, M011).
-    pub async fn insert_one(&self, document: Document) -> Result<InsertOneResult, Error> {
+    /// Inserts one document, with an `_id` in front if it has none (S016, M011): a `Document`, one
+    /// that is bytes already, or (with the feature `serde`) `Typed` around a value of the caller's
+    /// own type.
+    ///
+    /// ```no_run
+    /// # async fn example(users: squall::mongo::Collection) -> Result<(), squall::mongo::Error> {
+    /// use bson::{doc, rawdoc};
+    ///
+    /// users.insert_one(doc! { "name": "ada" }).await?;
+    /// users.insert_one(&rawdoc! { "name": "grace" }).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn insert_one(
+        &self,
+        document: impl EncodeDocument,
+    ) -> Result<InsertOneResult, Error> {
         let mut inserted = self.insert_many([document]).await?;
         let inserted_id = inserted.inserted_ids.pop().ok_or(Error::Reply("_id"))?;
         Ok(InsertOneResult { inserted_id, acknowledged: inserted.acknowledged })
@@ -146,17 +168,17 @@ impl Collection {
     /// Inserts documents in as few messages as the server's limits allow; stops at the first
     /// error. Which ones were inserted before it is in [`WriteFailure::inserted_ids`]. They may be
     /// the caller's own still, `&documents`: each is written once, into the message.
-    pub async fn insert_many(
+    pub async fn insert_many<D: EncodeDocument>(
         &self,
-        documents: impl IntoIterator<Item = impl Borrow<Document>>,
+        documents: impl IntoIterator<Item = D>,
     ) -> Result<InsertManyResult, Error> {
         self.insert_many_with(documents, InsertManyOptions::default()).await
     }
 
     /// The same, with options.
-    pub async fn insert_many_with(
+    pub async fn insert_many_with<D: EncodeDocument>(
         &self,
-        documents: impl IntoIterator<Item = impl Borrow<Document>>,
+        documents: impl IntoIterator<Item = D>,
         options: InsertManyOptions,
     ) -> Result<InsertManyResult, Error> {
         self.checked_names()?;
@@ -172,14 +194,11 @@ impl Collection {
             let first = ids.len();
             let body = self.insert_command(options)?;
             let answered = self.concerns.write_concern.is_acknowledged();
-            let mut filled = Ok(());
             let rest = &documents[first..];
-            let fill = |out: &mut Vec<u8>| filled = self.fill_batch(out, rest, server, &mut ids);
-            let name = self.database.name();
-            let sequence = ("documents", fill);
-            let request = Request::with_sequence("insert", name, body, answered, sequence);
-            let outcome = match filled {
-                Ok(()) => self.engine().run(request).await,
+            let fill = |out: &mut Vec<u8>| self.fill_batch(out, rest, server, &mut ids);
+            let (name, sequence) = (self.database.name(), ("documents", fill));
+            let outcome = match Request::with_sequence("insert", name, body, answered, sequence) {
+                Ok(request) => self.engine().run(request).await,
                 Err(error) => Err(error),
             };
             match outcome {
@@ -204,19 +223,20 @@ impl Collection {
         Ok(InsertManyResult { inserted_ids: ids, acknowledged })
     }
 
-    fn insert_command(&self, options: InsertManyOptions) -> Result<RawDocumentBuf, Error> {
-        let mut body = command_document();
+    fn insert_command(&self, options: InsertManyOptions) -> Result<Body, Error> {
+        let mut body = command();
         body.append(cstr!("insert"), self.name());
         body.append(cstr!("ordered"), options.ordered);
         self.append_write_concern(&mut body)?;
         Ok(body)
     }
 
-    /// Appends documents until the server's limits are reached, and their ids to `ids`.
+    /// Appends documents until the server's limits are reached, and their ids to `ids`; those that
+    /// have none get a new one (M011).
     fn fill_batch(
         &self,
         out: &mut Vec<u8>,
-        documents: &[impl Borrow<Document>],
+        documents: &[impl EncodeDocument],
         server: Server,
         ids: &mut Vec<Bson>,
     ) -> Result<(), Error> {
@@ -224,15 +244,8 @@ impl Collection {
         let start = out.len();
         for (at, document) in documents.iter().take(limits.batch_count).enumerate() {
             let before = out.len();
-            let document = document.borrow();
-            let id = if let Some(id) = document.get("_id") {
-                encode::append(out, document).map_err(Error::Encode)?;
-                id.clone()
-            } else {
-                let id = self.database.client().object_id()?;
-                encode::append_with_id(out, id, document).map_err(Error::Encode)?;
-                Bson::ObjectId(id)
-            };
+            let fresh = self.database.client().object_id()?;
+            let id = document.encode_with_id(out, fresh).map_err(Error::Encode)?;
             let bytes = out.len() - before;
             if bytes > limits.document_bytes {
                 return Err(Error::TooLarge { bytes, max: limits.document_bytes });
@@ -241,6 +254,12 @@ impl Collection {
             if at > 0 && batch_bytes > limits.message_bytes {
                 out.truncate(before); // it is the first of the next batch
                 return Ok(());
+            }
+            if at == 0 {
+                // Room for all of them, if they are like the first, instead of a move per doubling.
+                let count = documents.len().min(limits.batch_count);
+                let all = bytes.saturating_mul(count).min(limits.message_bytes);
+                out.reserve(all.min(CLAIM_BYTES_MAX));
             }
             ids.push(id);
         }
@@ -301,10 +320,13 @@ impl Collection {
         replacement: Document,
         options: UpdateOptions,
     ) -> Result<UpdateResult, Error> {
-        let mut statement = RawDocumentBuf::new();
-        statement.append(cstr!("q"), raw(&filter.into().0)?);
-        statement.append(cstr!("u"), checked_replacement(&replacement)?);
-        self.run_update(statement, options).await
+        check_replacement(&replacement)?;
+        let filter = filter.into();
+        let fill = |statement: &mut Statement<'_>| {
+            append_document(statement, cstr!("q"), &filter.0)?;
+            append_document(statement, cstr!("u"), &replacement)
+        };
+        self.run_update(fill, options).await
     }
 
     async fn update(
@@ -314,31 +336,34 @@ impl Collection {
         options: UpdateOptions,
         multi: bool,
     ) -> Result<UpdateResult, Error> {
-        let mut statement = RawDocumentBuf::new();
-        statement.append(cstr!("q"), raw(&filter.0)?);
-        update.append_to(&mut statement)?;
-        if multi {
-            statement.append(cstr!("multi"), true);
-        }
-        self.run_update(statement, options).await
+        let fill = |statement: &mut Statement<'_>| {
+            append_document(statement, cstr!("q"), &filter.0)?;
+            update.append_to(statement, cstr!("u"))?;
+            if multi {
+                statement.append(cstr!("multi"), true);
+            }
+            Ok(())
+        };
+        self.run_update(fill, options).await
     }
 
     async fn run_update(
         &self,
-        mut statement: RawDocumentBuf,
+        fill: impl FnOnce(&mut Statement<'_>) -> Result<(), Error>,
         options: UpdateOptions,
     ) -> Result<UpdateResult, Error> {
-        if options.upsert {
-            statement.append(cstr!("upsert"), true);
-        }
-        if !options.array_filters.is_empty() {
-            let filters = crate::mongo::cursor::raw_array(&options.array_filters)?;
-            statement.append(cstr!("arrayFilters"), filters);
-        }
-        if let Some(hint) = &options.hint {
-            statement.append(cstr!("hint"), raw(hint)?);
-        }
-        let reply = self.write("update", "updates", &statement).await?;
+        let with_options = |statement: &mut Statement<'_>| {
+            fill(statement)?;
+            if options.upsert {
+                statement.append(cstr!("upsert"), true);
+            }
+            if !options.array_filters.is_empty() {
+                append_documents(statement, cstr!("arrayFilters"), &options.array_filters)?;
+            }
+            let hint = options.hint.as_ref();
+            hint.map_or(Ok(()), |hint| append_document(statement, cstr!("hint"), hint))
+        };
+        let reply = self.write("update", "updates", with_options).await?;
         let Some(reply) = reply else {
             let (matched, modified, upserted_id) = (0, 0, None);
             return Ok(UpdateResult { matched, modified, upserted_id, acknowledged: false });
@@ -361,10 +386,12 @@ impl Collection {
     }
 
     async fn delete(&self, filter: Filter, limit: i32) -> Result<DeleteResult, Error> {
-        let mut statement = RawDocumentBuf::new();
-        statement.append(cstr!("q"), raw(&filter.0)?);
-        statement.append(cstr!("limit"), limit);
-        let reply = self.write("delete", "deletes", &statement).await?;
+        let fill = |statement: &mut Statement<'_>| {
+            append_document(statement, cstr!("q"), &filter.0)?;
+            statement.append(cstr!("limit"), limit);
+            Ok(())
+        };
+        let reply = self.write("delete", "deletes", fill).await?;
         let deleted = reply.as_ref().map_or(0, |reply| count(reply, "n"));
         Ok(DeleteResult { deleted, acknowledged: reply.is_some() })
     }
@@ -374,19 +401,24 @@ impl Collection {
         &self,
         name: &'static str,
         sequence: &'static str,
-        statement: &RawDocumentBuf,
+        fill: impl FnOnce(&mut Statement<'_>) -> Result<(), Error>,
     ) -> Result<Option<Reply>, Error> {
         self.checked_names()?;
-        let mut body = command_document();
+        let mut body = command();
         match name {
             "update" => body.append(cstr!("update"), self.name()),
             _ => body.append(cstr!("delete"), self.name()),
         }
         self.append_write_concern(&mut body)?;
         let answered = self.concerns.write_concern.is_acknowledged();
-        let fill = |out: &mut Vec<u8>| out.extend_from_slice(statement.as_bytes());
-        let (database, sequence) = (self.database.name(), (sequence, fill));
-        let request = Request::with_sequence(name, database, body, answered, sequence);
+        let one = |out: &mut Vec<u8>| {
+            let mut statement = DocumentWriter::new(out);
+            fill(&mut statement)?;
+            statement.finish();
+            Ok(())
+        };
+        let (database, sequence) = (self.database.name(), (sequence, one));
+        let request = Request::with_sequence(name, database, body, answered, sequence)?;
         let reply = self.engine().run(request).await?;
         let mut failure = WriteFailure::default();
         if let Some(reply) = &reply {
@@ -396,11 +428,10 @@ impl Collection {
         Ok(reply)
     }
 
-    pub(super) fn append_write_concern(&self, body: &mut RawDocumentBuf) -> Result<(), Error> {
-        if let Some(concern) = self.concerns.write_concern.to_document() {
-            body.append(cstr!("writeConcern"), raw(&concern)?);
-        }
-        Ok(())
+    pub(super) fn append_write_concern(&self, body: &mut Body) -> Result<(), Error> {
+        let concern = self.concerns.write_concern.to_document();
+        let append = |concern| append_document(body, cstr!("writeConcern"), &concern);
+        concern.map_or(Ok(()), append)
     }
 }
 

@@ -22,8 +22,8 @@ use crate::ioloop::IoLoop;
 use crate::iostream::{IoStream, StreamError, StreamLimits, TcpServer, WeakStream};
 use crate::log::{self, Level};
 use crate::net::BindOptions;
+use crate::proto::mongo::decode::{self, DecodeError};
 use crate::proto::mongo::legacy::{Query, Reply};
-use crate::proto::mongo::shape::{self, DecodeError};
 use crate::proto::mongo::wire::{
     Flags, HEADER_BYTES, Header, MESSAGE_BYTES_MAX, Message, MessageWriter, OpCode, WireError,
 };
@@ -270,7 +270,7 @@ fn command_of(request: &Message<'_>) -> Result<Document, Ended> {
 
 /// Decodes what a client sent, once its shape is known to be harmless (SEC40, SEC43).
 fn decode(document: &RawDocument) -> Result<Document, Ended> {
-    Ok(shape::decode(document)?)
+    Ok(decode::decode(document)?)
 }
 
 /// Why a connection is at its end.

@@ -280,6 +280,21 @@ impl StreamReader for Link {
         bytes.len()
     }
 
+    fn fill(self: Rc<Self>, read: &mut dyn FnMut(&mut [u8]) -> usize) -> bool {
+        let mut conversation = self.conversation.borrow_mut();
+        let room = conversation.room();
+        if room.is_empty() || self.over.get() {
+            return false;
+        }
+        let count = read(room);
+        conversation.received(count);
+        drop(conversation);
+        if count > 0 && !self.over.get() {
+            self.advance();
+        }
+        true
+    }
+
     fn closed(self: Rc<Self>, _: &IoStream, error: Option<Arc<io::Error>>) {
         let broken = StreamError::Closed(error);
         if self.greeted.borrow().is_some() {

@@ -1,26 +1,24 @@
 //! One connection's conversation: greet, authenticate, then a request and its reply, in turn.
 //!
-//! Owns the order of messages, the numbers that pair them, the unfinished tail of a reply and the
-//! deadline for it. It knows no socket: the pump carries bytes between it and a stream. It derives
+//! Owns the order of messages, the numbers that pair them and the deadline for a reply. It knows no socket: the pump carries bytes between it and a stream. It derives
 //! no keys: it says which it needs. Five verbs, as every machine here: `receive`, `next_event`,
-//! `send`, `deadline`, `expire`. Read next: `src/mongo/`, which pumps it.
+//! `send`, `deadline`, `expire`. Read next: `incoming.rs` (the bytes of a reply), then `src/mongo/`, which
+//! pumps this.
 
-use std::cell::Cell;
 use std::fmt;
 use std::time::Duration;
 
-use bson::{RawDocument, RawDocumentBuf};
+use bson::RawDocumentBuf;
 use reactor::Instant;
 
 use super::error::CommandError;
 use super::hello::{Hello, HelloError, HelloReply};
+use super::incoming::Incoming;
+pub use super::incoming::Reply;
 use super::sasl::{Need, Sasl};
 use super::scram::{KeyRequest, Keys, ScramError};
 use super::uri::Credential;
-use super::wire::{
-    Flags, HEADER_BYTES, Header, MESSAGE_BYTES_MAX, Message, MessageWriter, OpCode, WireError,
-    read_i32,
-};
+use super::wire::{Flags, HEADER_BYTES, Message, MessageWriter, OpCode, WireError, read_i32};
 
 /// What a connection must know before its first byte.
 #[derive(Clone, Debug)]
@@ -62,49 +60,6 @@ pub enum Send<'a> {
     Request(Vec<u8>),
 }
 
-/// A reply in one piece: the only copy of the bytes, and the documents borrow from it.
-pub struct Reply {
-    message: Vec<u8>,
-}
-
-impl Reply {
-    /// The reply's document.
-    pub fn body(&self) -> &RawDocument {
-        // One body section, nothing else: the document begins behind flags and section kind.
-        let document = super::wire::split_document(&self.message[HEADER_BYTES + 5..]);
-        document.expect("checked when the reply was received").0
-    }
-}
-
-/// Larger buffers are given back to the allocator: a spare must not be a hoard.
-const SPARE_BYTES_MAX: usize = 1 << 20;
-
-/// Smaller ones are not worth keeping.
-const SPARE_BYTES_MIN: usize = 16 << 10;
-
-thread_local! {
-    /// The buffer of the last large reply, for the next one: fresh memory of that size comes from the
-    /// kernel page by page, which costs as much as reading it.
-    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-}
-
-impl Drop for Reply {
-    fn drop(&mut self) {
-        let mut buffer = std::mem::take(&mut self.message);
-        if (SPARE_BYTES_MIN..=SPARE_BYTES_MAX).contains(&buffer.capacity()) {
-            buffer.clear();
-            let _ = SPARE.try_with(|spare| spare.set(buffer)); // while the thread ends there is none
-        }
-    }
-}
-
-impl fmt::Debug for Reply {
-    /// Without what the reply says: it may be anybody's data.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Reply({} bytes)", self.message.len())
-    }
-}
-
 #[derive(Debug)]
 enum State {
     /// Nothing was said yet.
@@ -128,8 +83,7 @@ pub struct Connection {
     state: State,
     /// The number of our last message, which its reply must repeat.
     request_id: i32,
-    /// Bytes of the message that is still coming.
-    incoming: Vec<u8>,
+    incoming: Incoming,
     deadline: Option<Instant>,
     timed_out: bool,
     prompted: bool,
@@ -141,7 +95,7 @@ impl Connection {
         Self {
             state: State::Fresh,
             request_id: 0,
-            incoming: Vec::new(),
+            incoming: Incoming::default(),
             deadline: Some(now + greeting.connect_timeout),
             timed_out: false,
             prompted: false,
@@ -161,23 +115,18 @@ impl Connection {
 
     /// Takes bytes from the peer; they are kept until they make a message.
     pub fn receive(&mut self, bytes: &[u8]) {
-        if self.incoming.is_empty() {
-            self.claim(Header::parse(bytes, MESSAGE_BYTES_MAX)); // before there is much to move
-        }
-        self.incoming.extend_from_slice(bytes);
-        self.claim(Header::parse(&self.incoming, MESSAGE_BYTES_MAX));
+        self.incoming.append(bytes);
     }
 
-    /// Makes room for the rest of a message in one step, but believes a length only so far.
-    fn claim(&mut self, header: Result<Option<Header>, WireError>) {
-        const CLAIM_BYTES_MAX: usize = 1 << 20;
-        if let Ok(Some(header)) = header {
-            if self.incoming.capacity() == 0 && header.message_bytes >= SPARE_BYTES_MIN {
-                self.incoming = SPARE.try_with(Cell::take).unwrap_or_default();
-            }
-            let missing = header.message_bytes.saturating_sub(self.incoming.len());
-            self.incoming.reserve_exact(missing.min(CLAIM_BYTES_MAX));
-        }
+    /// Where the next bytes of a reply are wanted: whoever writes them there says so with
+    /// [`received`](Self::received), and nothing has to be copied. Empty where it is not worth while.
+    pub fn room(&mut self) -> &mut [u8] {
+        self.incoming.room(matches!(self.state, State::Asked))
+    }
+
+    /// So many bytes were written to the front of the [`room`](Self::room).
+    pub fn received(&mut self, count: usize) {
+        self.incoming.received(count);
     }
 
     /// What has happened; ask until there is nothing more.
@@ -209,25 +158,20 @@ impl Connection {
 
     /// Cuts the first whole message off what came, once it has all come.
     fn take_message(&mut self) -> Result<Option<Reply>, ConnectionError> {
-        let Some(header) = Header::parse(&self.incoming, MESSAGE_BYTES_MAX)? else {
-            return Ok(None);
-        };
+        let Some(header) = self.incoming.header()? else { return Ok(None) };
         if header.op_code != OpCode::Msg {
             return Err(WireError::OpCode(header.op_code.code()).into());
         }
         if header.response_to != self.request_id {
             return Err(ConnectionError::WrongReply);
         }
-        if self.incoming.len() < header.message_bytes {
-            return Ok(None);
-        }
-        let rest = self.incoming.split_off(header.message_bytes);
-        let reply = Reply { message: std::mem::replace(&mut self.incoming, rest) };
-        let message = Message::parse(&reply.message)?;
+        let Some(buffer) = self.incoming.take(header.message_bytes) else { return Ok(None) };
+        let message = Message::parse(&buffer[..header.message_bytes])?;
         if message.flags.contains(Flags::MORE_TO_COME) || message.sequences().next().is_some() {
             return Err(ConnectionError::NotPlain);
         }
-        Ok(Some(reply))
+        let body_bytes = message.body.as_bytes().len();
+        Ok(Some(Reply::new(buffer, body_bytes)))
     }
 
     fn answered(&mut self, reply: Reply) -> Result<Event, ConnectionError> {

@@ -8,7 +8,7 @@ use std::fmt;
 
 use bson::{Document, RawBsonRef, RawDocument};
 
-use super::shape::decode;
+use super::decode::decode;
 
 /// Another document has the same value under a unique index.
 pub const DUPLICATE_KEY: i32 = 11000;
@@ -113,7 +113,8 @@ impl WriteError {
 
     /// The write errors in `reply`, whose batch began at `offset` of the caller's list.
     pub fn all_in_reply(reply: &RawDocument, offset: usize) -> Vec<Self> {
-        let Ok(list) = reply.get_array("writeErrors") else { return Vec::new() };
+        let list = reply.get("writeErrors").ok().flatten().and_then(RawBsonRef::as_array);
+        let Some(list) = list else { return Vec::new() }; // asked thus, it is no error to allocate
         let errors = list.into_iter().filter_map(|item| match item {
             Ok(RawBsonRef::Document(error)) => Some(error),
             _ => None,
@@ -153,7 +154,7 @@ pub struct WriteConcernError {
 impl WriteConcernError {
     /// The write concern error in `reply`, if there is one.
     pub fn in_reply(reply: &RawDocument) -> Option<Self> {
-        let error = reply.get_document("writeConcernError").ok()?;
+        let error = reply.get("writeConcernError").ok()??.as_document()?;
         Some(Self {
             code: number(error, "code").unwrap_or(0) as i32,
             code_name: text(error, "codeName"),

@@ -1,13 +1,12 @@
 //! The shape of a document: every length fits, and nothing is nested too deeply.
 //!
-//! Owns the check that runs before any decoder that calls itself for each level may see a peer's
-//! document. It keeps its own stack, of a fixed size, so no document can exhaust ours. Values are
-//! not looked at: numbers are numbers, and strings are checked when they are read.
-//! Read next: `wire.rs`, whose messages carry the documents.
+//! Owns the rules for lengths, and the check that runs before any decoder that is not ours may see a
+//! peer's document. It keeps its own stack, of a fixed size, so no document can exhaust ours. Values
+//! are not looked at: numbers are numbers, and strings are checked when they are read.
+//! Read next: `decode.rs`, which reads by the same rules.
 
 use std::fmt;
-
-use bson::{Bson, Document, RawBsonRef, RawDocument};
+use std::ops::Range;
 
 use super::wire::read_i32;
 
@@ -56,12 +55,14 @@ impl std::error::Error for ShapeError {}
 /// # Errors
 /// The first fault and its offset. Whoever sent the document is to blame.
 pub fn check(document: &[u8]) -> Result<(), ShapeError> {
+    check_levels(document, DEPTH_MAX)
+}
+
+/// The same with no more than `levels`, at most [`DEPTH_MAX`].
+pub(super) fn check_levels(document: &[u8], levels: usize) -> Result<(), ShapeError> {
     let mut ends = [0; DEPTH_MAX]; // where the closing NUL of each open document stands
     let mut depth = 0;
-    ends[0] = document_end(document, 0, document.len())?;
-    if ends[0] + 1 != document.len() {
-        return Err(ShapeError { offset: 0, fault: Fault::Length });
-    }
+    ends[0] = end_of(document)?;
     let mut at = 4;
     loop {
         let end = ends[depth];
@@ -77,7 +78,7 @@ pub fn check(document: &[u8]) -> Result<(), ShapeError> {
             Element::Flat { next } => at = next,
             Element::Nested { start, end } => {
                 depth += 1;
-                let slot = ends.get_mut(depth);
+                let slot = ends[..levels].get_mut(depth);
                 *slot.ok_or(ShapeError { offset: value, fault: Fault::TooDeep })? = end;
                 at = start;
             }
@@ -85,76 +86,56 @@ pub fn check(document: &[u8]) -> Result<(), ShapeError> {
     }
 }
 
-/// Decodes a peer's document, after its shape was found good: no nesting can hurt the decoder.
+/// One field of a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field<'a> {
+    /// The type, as its number on the wire.
+    pub kind: u8,
+    /// The name, which need not be UTF-8.
+    pub name: &'a [u8],
+    /// Where the value lies, counted from the document's first byte.
+    pub value: Range<usize>,
+}
+
+/// The fields of a document, down to the first fault. What is nested is stepped over: only its
+/// outer length is looked at.
 ///
-/// # Errors
-/// The document is malformed or nested too deeply; whoever sent it is to blame.
-pub fn decode(document: &RawDocument) -> Result<Document, DecodeError> {
-    check(document.as_bytes()).map_err(DecodeError::Shape)?;
-    owned(document).map_err(DecodeError::Value)
-}
-
-/// The document with everything in it, each value copied once: `bson` itself would copy what is
-/// nested once more for every level.
-fn owned(document: &RawDocument) -> Result<Document, bson::error::Error> {
-    let mut fields = Document::new();
-    for field in document {
-        let (key, value) = field?;
-        fields.insert(key.as_str(), owned_value(value)?);
-    }
-    Ok(fields)
-}
-
-fn owned_value(value: RawBsonRef<'_>) -> Result<Bson, bson::error::Error> {
-    match value {
-        RawBsonRef::Document(document) => owned(document).map(Bson::Document),
-        RawBsonRef::Array(array) => {
-            let values = array.into_iter().map(|value| owned_value(value?));
-            values.collect::<Result<_, _>>().map(Bson::Array)
+/// ```
+/// use squall::proto::mongo::shape::fields;
+/// let document = bson::rawdoc! { "ok": true, "list": [1, 2] };
+/// let names = fields(document.as_bytes()).map(|field| Ok(field?.name));
+/// assert_eq!(names.collect::<Result<Vec<_>, _>>()?, [&b"ok"[..], b"list"]);
+/// # Ok::<(), squall::proto::mongo::shape::ShapeError>(())
+/// ```
+pub fn fields(document: &[u8]) -> impl Iterator<Item = Result<Field<'_>, ShapeError>> {
+    let (mut at, whole) = (4, end_of(document));
+    let (end, mut fault) = (whole.unwrap_or(at), whole.err());
+    std::iter::from_fn(move || {
+        if let Some(fault) = fault.take() {
+            return Some(Err(fault));
         }
-        // What most fields are, without the library's detour over a value of its own.
-        RawBsonRef::String(text) => Ok(Bson::String(text.to_owned())),
-        RawBsonRef::Int32(value) => Ok(Bson::Int32(value)),
-        RawBsonRef::Int64(value) => Ok(Bson::Int64(value)),
-        RawBsonRef::Double(value) => Ok(Bson::Double(value)),
-        RawBsonRef::Boolean(value) => Ok(Bson::Boolean(value)),
-        RawBsonRef::ObjectId(id) => Ok(Bson::ObjectId(id)),
-        RawBsonRef::DateTime(time) => Ok(Bson::DateTime(time)),
-        RawBsonRef::Null => Ok(Bson::Null),
-        rare => Bson::try_from(rare),
-    }
+        (at < end).then(|| {
+            let start = std::mem::replace(&mut at, end); // after a fault there is nothing more
+            let value = cstring_end(document, start + 1, end)?;
+            at = match element(document, document[start], value, end)? {
+                Element::Flat { next } => next,
+                Element::Nested { end, .. } => end + 1,
+            };
+            let (kind, name) = (document[start], &document[start + 1..value - 1]);
+            Ok(Field { kind, name, value: value..at })
+        })
+    })
 }
 
-/// A document that could not be decoded.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum DecodeError {
-    /// Its lengths or its nesting are wrong.
-    Shape(ShapeError),
-    /// One of its values is wrong, such as a string that is not UTF-8.
-    Value(bson::error::Error),
-}
-
-impl fmt::Display for DecodeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Shape(_) => f.write_str("the document is malformed"),
-            Self::Value(_) => f.write_str("a value in the document is malformed"),
-        }
-    }
-}
-
-impl std::error::Error for DecodeError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Shape(error) => Some(error),
-            Self::Value(error) => Some(error),
-        }
-    }
+/// Where the closing NUL of the document stands, which must be all there is.
+pub(super) fn end_of(document: &[u8]) -> Result<usize, ShapeError> {
+    let end = document_end(document, 0, document.len())?;
+    let whole = end + 1 == document.len();
+    whole.then_some(end).ok_or(ShapeError { offset: 0, fault: Fault::Length })
 }
 
 /// What an element's value turned out to be.
-enum Element {
+pub(super) enum Element {
     /// Nothing inside; the next element begins at `next`.
     Flat { next: usize },
     /// A document whose first element begins at `start` and whose closing NUL stands at `end`.
@@ -162,7 +143,12 @@ enum Element {
 }
 
 /// Looks at the value at `at`, of the type `kind`, which must end at or before `end`.
-fn element(bytes: &[u8], kind: u8, at: usize, end: usize) -> Result<Element, ShapeError> {
+pub(super) fn element(
+    bytes: &[u8],
+    kind: u8,
+    at: usize,
+    end: usize,
+) -> Result<Element, ShapeError> {
     let next = match kind {
         0x06 | 0x0a | 0x7f | 0xff => at,
         0x08 => at + 1,
@@ -211,7 +197,7 @@ fn length(bytes: &[u8], at: usize, min: usize, end: usize) -> Result<usize, Shap
 }
 
 /// Where the closing NUL of the document at `at` stands; it must lie before `limit`.
-fn document_end(bytes: &[u8], at: usize, limit: usize) -> Result<usize, ShapeError> {
+pub(super) fn document_end(bytes: &[u8], at: usize, limit: usize) -> Result<usize, ShapeError> {
     let nul = at + length(bytes, at, 5, limit)? - 1;
     closed_by_nul(bytes, at, nul, limit)
 }
@@ -233,7 +219,7 @@ fn closed_by_nul(bytes: &[u8], at: usize, nul: usize, limit: usize) -> Result<us
 }
 
 /// The first byte behind the NUL-terminated text at `at`, such as a key.
-fn cstring_end(bytes: &[u8], at: usize, end: usize) -> Result<usize, ShapeError> {
+pub(super) fn cstring_end(bytes: &[u8], at: usize, end: usize) -> Result<usize, ShapeError> {
     let text = bytes.get(at..end).unwrap_or_default();
     let nul = text.iter().position(|byte| *byte == 0);
     Ok(at + nul.ok_or(ShapeError { offset: at, fault: Fault::NoNul })? + 1)

@@ -310,6 +310,18 @@ impl<'a> MessageWriter<'a> {
         Self { out, start, flags }
     }
 
+    /// Opens the kind-0 section: exactly one document is to be appended to `out`, and then
+    /// [`reopen`](Self::reopen) goes on.
+    pub fn open_body(self) {
+        self.out.push(0);
+    }
+
+    /// Goes on with the message at the front of `out`, under these flags.
+    pub fn reopen(out: &'a mut Vec<u8>, flags: Flags) -> Self {
+        out[HEADER_BYTES..HEADER_BYTES + 4].copy_from_slice(&flags.0.to_le_bytes());
+        Self { out, start: 0, flags }
+    }
+
     /// Adds the kind-0 section; a message has exactly one.
     pub fn body(self, document: &RawDocument) -> Self {
         self.out.push(0);
