@@ -5,7 +5,7 @@
 //! asks once and then says nothing.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,7 @@ use rustix::process::{Resource, Rlimit};
 
 use crate::contenders;
 use crate::echo::Visitors;
+use crate::load::ARRIVE_AT_ONCE;
 use crate::machine::{self, Cores};
 use crate::runtime::percentile_us;
 use crate::server::Server;
@@ -50,19 +51,23 @@ pub(crate) fn run(
     machine::pin_to(cores.generator)?;
     let answer = first_answer(server.address)?;
     let before = Process::of(&server)?;
-    let idle = (0..crowd).map(|number| sit_down(server.address, number, answer));
-    let idle: Vec<TcpStream> = idle.collect::<io::Result<_>>()?;
+    let idle = gather(crowd, server.address, answer)?;
     let during = Process::of(&server)?;
     let p99 = active(server.address, answer, seconds)?;
     drop(idle);
     let after = all_gone(&server, before.files)?;
-    let per_connection = during.bytes.saturating_sub(before.bytes) as f64 / crowd as f64;
+    let idle = gather(crowd, server.address, answer)?;
+    let again = Process::of(&server)?;
+    drop(idle);
+    let each = |now: u64| now.saturating_sub(before.bytes) as f64 / crowd as f64;
     Ok(vec![
-        ("bytes_per_connection", per_connection),
+        ("bytes_per_connection", each(during.bytes)),
+        ("bytes_left_per_connection", each(after.bytes)),
         ("connections", crowd as f64),
         ("before_mib", mib(before.bytes)),
         ("during_mib", mib(during.bytes)),
         ("after_mib", mib(after.bytes)),
+        ("second_crowd_mib", mib(again.bytes)), // what was left behind is used again, or was lost
         ("active_p99_us", p99),
     ])
 }
@@ -85,17 +90,38 @@ fn first_answer(address: SocketAddr) -> io::Result<usize> {
     Ok(wire::exchange(&mut stream, &wire::request(address, PATH))?.len())
 }
 
-/// Connects from an address of its own range, asks once and stays.
-fn sit_down(to: SocketAddr, number: usize, answer: usize) -> io::Result<TcpStream> {
-    let from = Ipv4Addr::new(127, 0, 0, 2 + (number / PER_SOURCE) as u8);
-    let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None)?;
-    rustix::net::bind(&socket, &SocketAddr::new(IpAddr::V4(from), 0))?;
-    rustix::net::connect(&socket, &to)?;
-    let mut stream = TcpStream::from(socket);
-    match wire::exchange(&mut stream, &wire::request(to, PATH))?.len() {
-        length if length == answer => Ok(stream),
-        length => Err(io::Error::other(format!("an answer of {length} bytes"))),
+fn gather(crowd: usize, to: SocketAddr, answer: usize) -> io::Result<Vec<TcpStream>> {
+    let mut idle = Vec::with_capacity(crowd);
+    while idle.len() < crowd {
+        sit_down(&mut idle, crowd, to, answer)?;
     }
+    Ok(idle)
+}
+
+/// Some more of the crowd: each connects from an address of its own range, asks once and stays.
+fn sit_down(
+    idle: &mut Vec<TcpStream>,
+    crowd: usize,
+    to: SocketAddr,
+    answer: usize,
+) -> io::Result<()> {
+    let there = idle.len();
+    for number in there..crowd.min(there + ARRIVE_AT_ONCE) {
+        let from = Ipv4Addr::new(127, 0, 0, 2 + (number / PER_SOURCE) as u8);
+        let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None)?;
+        rustix::net::bind(&socket, &SocketAddr::new(IpAddr::V4(from), 0))?;
+        rustix::net::connect(&socket, &to)?;
+        let mut stream = TcpStream::from(socket);
+        stream.write_all(&wire::request(to, PATH))?;
+        idle.push(stream);
+    }
+    for stream in &mut idle[there..] {
+        let length = wire::whole_answer(stream)?.len();
+        if length != answer {
+            return Err(io::Error::other(format!("an answer of {length} bytes")));
+        }
+    }
+    Ok(())
 }
 
 /// The 99th percentile of those who are not idle, in microseconds.
