@@ -36,6 +36,8 @@ pub(crate) struct Plan {
     pub(crate) rounds: usize,
     /// Whether a round also goes backwards through the contenders.
     pub(crate) both_ways: bool,
+    /// Whether the first contender is also measured as if it were another.
+    pub(crate) again: bool,
     /// Length of one measurement.
     pub(crate) seconds: f64,
     /// Before its clock runs.
@@ -58,7 +60,7 @@ impl Effort {
     fn seconds(self) -> (f64, f64) {
         match self {
             Self::Full => (0.125, 0.04),
-            Self::Quick => (0.05, 0.02),
+            Self::Quick => (0.04, 0.015),
             Self::Smoke => (0.02, 0.0),
         }
     }
@@ -72,14 +74,15 @@ impl Plan {
         Self {
             rounds: options.rounds.unwrap_or(rounds),
             both_ways,
+            again: row.rank != Rank::Once,
             seconds: options.seconds.unwrap_or(seconds) * row.weight,
             warm_up,
         }
     }
 
-    /// Measurements of so many contenders, the first of whom is also measured as another.
+    /// Measurements of so many contenders.
     pub(crate) fn measurements(&self, contenders: usize) -> usize {
-        let again = contenders.min(1);
+        let again = contenders.min(usize::from(self.again));
         (contenders + again) * self.rounds * if self.both_ways { 2 } else { 1 }
     }
 
@@ -131,9 +134,11 @@ mod tests {
     fn a_forecast_counts_everybody_who_is_there_and_the_first_twice() {
         let mut row = row("x/y", Rank::Main); // three contenders
         (row.weight, row.set_up) = (2.0, 0.5);
-        let plan = Plan { rounds: 5, both_ways: true, seconds: 0.4, warm_up: 0.1 };
-        assert_eq!(plan.measurements(3), 40);
-        assert_eq!(plan.forecast(&row), Duration::from_secs(40));
+        let seconds = Some(0.2);
+        let plan = Plan::of(&row, &Options { seconds, ..Options::default() });
+        assert_eq!(plan.measurements(3), 5 * 2 * 4);
+        let each = 0.2 * 2.0 + 0.5 + plan.warm_up;
+        assert_eq!(plan.forecast(&row), Duration::from_secs_f64(40.0 * each));
         row.absent = ["a", "b", "c"].map(|name| (name, "not here".to_owned())).into();
         assert_eq!(plan.forecast(&row), Duration::ZERO);
     }

@@ -2,8 +2,8 @@
 //! (heat, a neighbour, a background job) touches everybody alike.
 //!
 //! A [`Row`] is one question and those who answer it. A round is A B C C B A, and `metric.rs` says what
-//! becomes of both passes. The first contender is listed again at the end, as a contender of its own:
-//! what separates the two is noise, and no difference of that size is a result.
+//! becomes of both passes. Where time is measured, the first contender is listed again at the end, as
+//! a contender of its own: what separates the two is noise, and no difference of that size is a result.
 //! Knows nothing of what a measurement does. Read next: `budget.rs`, `rows/mod.rs`, `report/text.rs`.
 
 use std::fmt;
@@ -109,11 +109,10 @@ fn order(contenders: usize, both_ways: bool) -> Vec<usize> {
 pub(crate) fn run(row: &Row, options: &Options, cores: Cores) -> io::Result<Table> {
     let (plan, began) = (Plan::of(row, options), Instant::now());
     let mut names: Vec<&'static str> = row.present().collect();
-    names.extend(names.first().copied());
-    let mut series: Vec<_> =
-        names.iter().map(|name| Series { name: (*name).to_owned(), samples: Vec::new() }).collect();
-    if let [_, .., again] = series.as_mut_slice() {
-        again.name += AGAIN;
+    let mut series: Vec<_> = names.iter().copied().map(Series::new).collect();
+    if let (true, Some(&first)) = (plan.again, names.first()) {
+        names.push(first);
+        series.push(Series::new(&format!("{first}{AGAIN}")));
     }
     let conditions = Conditions { seconds: plan.seconds, warm_up: plan.warm_up, cores };
     let mut absent = row.absent.clone();
@@ -165,6 +164,10 @@ fn progress(text: &str) {
 }
 
 impl Series {
+    fn new(name: &str) -> Self {
+        Self { name: name.to_owned(), samples: Vec::new() }
+    }
+
     /// The metric, by round. Nothing where it was not measured.
     pub(crate) fn by_round(&self, metric: &str) -> Vec<Option<f64>> {
         let rounds = self.samples.iter().map(|sample| sample.round + 1).max().unwrap_or(0);
@@ -268,7 +271,7 @@ pub(crate) mod tests {
             title: "hello".to_owned(),
             bases: vec!["floor".to_owned(), "hyper".to_owned()],
             columns: vec!["cpu_us".to_owned(), "busy_percent".to_owned()],
-            plan: Plan { rounds: 2, both_ways: true, seconds: 1.0, warm_up: 0.0 },
+            plan: Plan { rounds: 2, both_ways: true, again: true, seconds: 1.0, warm_up: 0.0 },
             took: Duration::from_secs(12),
             series,
             absent: Vec::new(),

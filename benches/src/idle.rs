@@ -27,7 +27,7 @@ pub(crate) const OPERATIONS: &[&str] = &["10000", "50000"];
 
 /// Those who go on asking while the crowd is idle.
 const ACTIVE: usize = 100;
-/// Connections from one source address: the kernel finds a free port slowly where many are taken.
+/// Connections from one source address.
 const PER_SOURCE: usize = 2_000;
 /// Files that are open for other reasons, on both sides.
 const SPARE_FILES: u64 = ACTIVE as u64 + 100;
@@ -51,12 +51,12 @@ pub(crate) fn run(
     machine::pin_to(cores.generator)?;
     let answer = first_answer(server.address)?;
     let before = Process::of(&server)?;
-    let idle = gather(crowd, server.address, answer)?;
+    let idle = gather(1, crowd, server.address, answer)?;
     let during = Process::of(&server)?;
     let p99 = active(server.address, answer, seconds)?;
     drop(idle);
     let after = all_gone(&server, before.files)?;
-    let idle = gather(crowd, server.address, answer)?;
+    let idle = gather(2, crowd, server.address, answer)?;
     let again = Process::of(&server)?;
     drop(idle);
     let each = |now: u64| now.saturating_sub(before.bytes) as f64 / crowd as f64;
@@ -90,24 +90,28 @@ fn first_answer(address: SocketAddr) -> io::Result<usize> {
     Ok(wire::exchange(&mut stream, &wire::request(address, PATH))?.len())
 }
 
-fn gather(crowd: usize, to: SocketAddr, answer: usize) -> io::Result<Vec<TcpStream>> {
-    let mut idle = Vec::with_capacity(crowd);
-    while idle.len() < crowd {
-        sit_down(&mut idle, crowd, to, answer)?;
+/// The crowd of that number: everybody connects, asks once and stays.
+fn gather(number: u8, size: usize, to: SocketAddr, answer: usize) -> io::Result<Vec<TcpStream>> {
+    let mut crowd = Vec::with_capacity(size);
+    while crowd.len() < size {
+        sit_down(&mut crowd, number, size, to, answer)?;
     }
-    Ok(idle)
+    Ok(crowd)
 }
 
-/// Some more of the crowd: each connects from an address of its own range, asks once and stays.
+/// Some more of the crowd. Every crowd comes from a network of its own, since the kernel remembers for
+/// a minute who has left, and finds a free port slowly where many are taken.
 fn sit_down(
     idle: &mut Vec<TcpStream>,
-    crowd: usize,
+    crowd: u8,
+    size: usize,
     to: SocketAddr,
     answer: usize,
 ) -> io::Result<()> {
     let there = idle.len();
-    for number in there..crowd.min(there + ARRIVE_AT_ONCE) {
-        let from = Ipv4Addr::new(127, 0, 0, 2 + (number / PER_SOURCE) as u8);
+    let process = 1 + (std::process::id() % 250) as u8;
+    for number in there..size.min(there + ARRIVE_AT_ONCE) {
+        let from = Ipv4Addr::new(127, process, crowd, 2 + (number / PER_SOURCE) as u8);
         let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None)?;
         rustix::net::bind(&socket, &SocketAddr::new(IpAddr::V4(from), 0))?;
         rustix::net::connect(&socket, &to)?;

@@ -19,6 +19,7 @@ const COLOURS: &[(&str, &str)] = &[
     ("tokio", "#E69F00"),
     ("hyper", "#D55E00"),
     ("axum", "#CC79A7"),
+    ("squall", "#0072B2"),
     ("squall-http", "#0072B2"),
     ("squall-web", "#56B4E9"),
     ("nginx", "#009E73"),

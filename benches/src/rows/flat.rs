@@ -30,7 +30,7 @@ pub(super) fn rows() -> Vec<Row> {
         absent: Vec::new(),
         rank: Rank::Side,
         weight: STEPS.len() as f64,
-        set_up: 1.0,
+        set_up: 1.5,
         serves_pages: true,
         measure: Box::new(measure),
     }]

@@ -41,7 +41,7 @@ pub(crate) struct Module {
 /// Every subject, and again where operations need more time or deserve less.
 pub(crate) const MODULES: &[Module] = &[
     RUNTIME,
-    Module { operations: runtime::MILLION, set_up: 0.7, ..RUNTIME },
+    Module { operations: runtime::MILLION, set_up: 0.5, ..RUNTIME },
     // In a full run a second, and so a hundred thousand timers.
     Module { operations: runtime::DUE, weight: 8.0, set_up: 0.4, ..RUNTIME },
     ECHO,
@@ -56,7 +56,7 @@ pub(crate) const MODULES: &[Module] = &[
         pinned: false,
         rank: Rank::Once,
         weight: 4.0,
-        set_up: 2.5,
+        set_up: 3.0,
     },
     Module {
         name: "scaling",
@@ -68,7 +68,7 @@ pub(crate) const MODULES: &[Module] = &[
         pinned: false,
         rank: Rank::Side,
         weight: 3.0,
-        set_up: 0.2,
+        set_up: 0.3,
     },
     Module {
         name: "mongo",
@@ -80,7 +80,7 @@ pub(crate) const MODULES: &[Module] = &[
         pinned: true,
         rank: Rank::Main,
         weight: 2.0,
-        set_up: 0.3,
+        set_up: 0.15,
     },
 ];
 

@@ -35,12 +35,12 @@ pub(super) async fn timers<R: Runtime>(pending: usize, length: Duration) -> Numb
     let (mut done, began, mut timers) = (0, Instant::now(), Vec::with_capacity(1_000));
     // The floor does not forget: without a limit its heap would fill the memory.
     while began.elapsed() < length && done < 2_000_000 {
-        let before = Instant::now();
+        let before = thread_time();
         timers.extend((0..1_000).map(|_| R::insert_timer(delay())));
-        inserting += before.elapsed();
-        let before = Instant::now();
+        let between = thread_time();
         timers.drain(..).for_each(R::cancel_timer);
-        cancelling += before.elapsed();
+        cancelling += thread_time().saturating_sub(between);
+        inserting += between.saturating_sub(before);
         done += 1_000;
     }
     let expiring = expire::<R>(&mut chance, length / 2).await;
