@@ -40,9 +40,9 @@ pub(crate) fn meaning(name: &str) -> Meaning<'_> {
 
 /// What a round says whose passes said this.
 ///
-/// A neighbour on the machine adds to a cost and takes from a rate, never the other way round, so the
-/// better pass is nearer to the truth. In the tail of a latency a stall may be the server's own, and
-/// what is no time is not disturbed like one: there it is the mean.
+/// A neighbour on the machine mostly adds to a cost and takes from a rate, so the better pass is more
+/// often the true one. In the tail of a latency a stall may be the server's own, and what is no time
+/// is not disturbed like one: there it is the mean. How much it helps is in docs/BENCHMARKS.md.
 pub(crate) fn of_round(name: &str, passes: &[f64]) -> Option<f64> {
     let Meaning { what, unit, less_is_better } = meaning(name);
     let tail = what.contains("p9") || what == "max";

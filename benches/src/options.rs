@@ -11,8 +11,8 @@ use crate::contenders::{self, Contender};
 /// Printed for `--help`, and after a mistake.
 pub(crate) const HELP: &str = "\
 cargo run --release -p squall-bench -- [flags]
-  (no flag)            everything, main rows in five rounds: ten minutes, and three more with MongoDB
-  --quick              everything in one or two short rounds: two and a half minutes
+  (no flag)            everything, main rows in five rounds: about ten minutes, three more with MongoDB
+  --quick              everything in one or two short rounds: about two minutes
   --smoke              every row once, as short as possible: does it all still run?
   --only A,B           only the rows whose names begin with A or B, such as http/hello
   --list               rows with their forecasts, contenders, and who is absent
