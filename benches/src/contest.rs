@@ -1,14 +1,16 @@
 //! Who is timed when: forwards and then backwards through the list, so that a drift of the machine
 //! (heat, a neighbour, a background job) touches everybody alike.
 //!
-//! A [`Row`] is one question and those who answer it. A round is A B C C B A, and its value for a
-//! contender is the mean of both passes. The first contender is listed again at the end, as a
-//! contender of its own: what separates the two is noise, and no difference of that size is a result.
-//! Knows nothing of what a measurement does. Read next: `rows/mod.rs`, `report/text.rs`.
+//! A [`Row`] is one question and those who answer it. A round is A B C C B A, and `metric.rs` says what
+//! becomes of both passes. Where time is measured, the first contender is listed again at the end, as
+//! a contender of its own: what separates the two is noise, and no difference of that size is a result.
+//! Knows nothing of what a measurement does. Read next: `budget.rs`, `rows/mod.rs`, `report/text.rs`.
 
 use std::fmt;
 use std::io::{self, ErrorKind, IsTerminal as _};
+use std::time::{Duration, Instant};
 
+use crate::budget::{Plan, Rank};
 use crate::machine::Cores;
 use crate::metric::{self, Metrics};
 use crate::options::Options;
@@ -42,13 +44,24 @@ pub(crate) struct Row {
     pub(crate) bases: &'static [&'static str],
     /// Which metrics are printed, the headline first; empty means all.
     pub(crate) columns: &'static [&'static str],
+    /// Contenders that cannot take part here, and what would help.
+    pub(crate) absent: Vec<(&'static str, String)>,
+    pub(crate) rank: Rank,
     /// How long a measurement takes, as a multiple of `--seconds`.
     pub(crate) weight: f64,
-    /// Rounds of a row that is slow to set up.
-    pub(crate) rounds_max: usize,
+    /// Seconds that a measurement needs besides, roughly; for the forecast.
+    pub(crate) set_up: f64,
     /// Whether contenders over HTTP take part, so that their bytes must be compared first.
     pub(crate) serves_pages: bool,
     pub(crate) measure: Measure,
+}
+
+impl Row {
+    /// Those who can take part.
+    pub(crate) fn present(&self) -> impl Iterator<Item = &'static str> {
+        let absent = |name: &str| self.absent.iter().any(|(absent, _)| *absent == name);
+        self.contenders.iter().copied().filter(move |name| !absent(name))
+    }
 }
 
 impl fmt::Debug for Row {
@@ -78,8 +91,9 @@ pub(crate) struct Table {
     pub(crate) title: String,
     pub(crate) bases: Vec<String>,
     pub(crate) columns: Vec<String>,
-    pub(crate) rounds: usize,
-    pub(crate) seconds: f64,
+    pub(crate) plan: Plan,
+    /// All of it, from the first start to the last answer.
+    pub(crate) took: Duration,
     pub(crate) series: Vec<Series>,
     /// Contenders that did not take part, and why.
     pub(crate) absent: Vec<(String, String)>,
@@ -93,27 +107,25 @@ fn order(contenders: usize, both_ways: bool) -> Vec<usize> {
 
 /// Times everybody in one row.
 pub(crate) fn run(row: &Row, options: &Options, cores: Cores) -> io::Result<Table> {
-    let rounds = options.rounds.min(row.rounds_max).max(1);
-    let seconds = options.seconds * row.weight;
-    let conditions = Conditions { seconds, warm_up: options.warm_up, cores };
-    let mut names: Vec<&str> = row.contenders.clone();
-    names.extend(row.contenders.first());
-    let mut series: Vec<_> =
-        names.iter().map(|name| Series { name: (*name).to_owned(), samples: Vec::new() }).collect();
-    if let [_, .., again] = series.as_mut_slice() {
-        again.name += AGAIN;
+    let (plan, began) = (Plan::of(row, options), Instant::now());
+    let mut names: Vec<&'static str> = row.present().collect();
+    let mut series: Vec<_> = names.iter().copied().map(Series::new).collect();
+    if let (true, Some(&first)) = (plan.again, names.first()) {
+        names.push(first);
+        series.push(Series::new(&format!("{first}{AGAIN}")));
     }
-    let mut absent: Vec<(String, String)> = Vec::new();
-    for round in 0..rounds {
-        for index in order(names.len(), options.both_ways) {
-            if absent.iter().any(|(name, _)| name == names[index]) {
+    let conditions = Conditions { seconds: plan.seconds, warm_up: plan.warm_up, cores };
+    let mut absent = row.absent.clone();
+    for round in 0..plan.rounds {
+        for index in order(names.len(), plan.both_ways) {
+            if absent.iter().any(|(name, _)| *name == names[index]) {
                 continue;
             }
-            progress(&format!("{} {}/{rounds} {}", row.name, round + 1, series[index].name));
+            progress(&format!("{} {}/{} {}", row.name, round + 1, plan.rounds, series[index].name));
             match (row.measure)(names[index], conditions) {
                 Ok(metrics) => series[index].samples.push(Sample { round, metrics }),
                 Err(error) if error.kind() == ErrorKind::Unsupported => {
-                    absent.push((names[index].to_owned(), error.to_string()));
+                    absent.push((names[index], error.to_string()));
                 }
                 Err(error) => return Err(io::Error::other(format!("{}: {error}", names[index]))),
             }
@@ -121,10 +133,16 @@ pub(crate) fn run(row: &Row, options: &Options, cores: Cores) -> io::Result<Tabl
     }
     progress("");
     series.retain(|series| !series.samples.is_empty());
-    let columns = columns(row, &series);
-    let bases = row.bases.iter().map(|&base| base.to_owned()).collect();
-    let (name, title) = (row.name.clone(), row.title.clone());
-    Ok(Table { name, title, bases, columns, rounds, seconds, series, absent })
+    Ok(Table {
+        name: row.name.clone(),
+        title: row.title.clone(),
+        bases: row.bases.iter().map(|&base| base.to_owned()).collect(),
+        columns: columns(row, &series),
+        plan,
+        took: began.elapsed(),
+        series,
+        absent: absent.into_iter().map(|(name, why)| (name.to_owned(), why)).collect(),
+    })
 }
 
 /// The row's own list of columns, or whatever was measured first.
@@ -146,16 +164,20 @@ fn progress(text: &str) {
 }
 
 impl Series {
-    /// The metric, by round: the mean of both passes. Nothing where it was not measured.
+    fn new(name: &str) -> Self {
+        Self { name: name.to_owned(), samples: Vec::new() }
+    }
+
+    /// The metric, by round. Nothing where it was not measured.
     pub(crate) fn by_round(&self, metric: &str) -> Vec<Option<f64>> {
         let rounds = self.samples.iter().map(|sample| sample.round + 1).max().unwrap_or(0);
-        let mean = |round| {
+        let value = |round| {
             let passes = self.samples.iter().filter(|sample| sample.round == round);
             let values: Vec<f64> =
                 passes.filter_map(|sample| metric::get(&sample.metrics, metric)).collect();
-            (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+            metric::of_round(metric, &values)
         };
-        (0..rounds).map(mean).collect()
+        (0..rounds).map(value).collect()
     }
 
     /// The metric over all rounds.
@@ -183,25 +205,56 @@ impl Table {
         Spread::of(pairs.filter_map(|(one, other)| Some(one? / other?)))
     }
 
-    /// How far the first contender, measured again, strays from itself: a share of one.
-    pub(crate) fn noise(&self) -> Option<f64> {
+    /// How far the first contender, measured again, strays from itself.
+    pub(crate) fn noise(&self) -> Option<Noise> {
         let [first, .., again] = self.series.as_slice() else { return None };
         if !again.name.ends_with(AGAIN) {
             return None;
         }
-        let Spread { min, max, .. } = self.ratio(again, &first.name, self.headline())?;
-        Some((max - 1.0).max(1.0 - min))
+        let ratio = self.ratio(again, &first.name, self.headline())?;
+        let stray = |low: f64, high: f64| (high - 1.0).max(1.0 - low);
+        Some(Noise { half: stray(ratio.low, ratio.high), all: stray(ratio.min, ratio.max) })
     }
+}
+
+/// How far a contender strays from itself, as shares of one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Noise {
+    /// In the middle half of the rounds, which is where a median comes from.
+    pub(crate) half: f64,
+    /// In all rounds.
+    pub(crate) all: f64,
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use super::{Conditions, Row, Sample, Series, Table, order, run};
+    use super::{Conditions, Noise, Row, Sample, Series, Table, order, run};
+    use crate::budget::{Plan, Rank};
     use crate::machine::Cores;
     use crate::options::Options;
     use std::cell::RefCell;
     use std::io;
     use std::rc::Rc;
+    use std::time::Duration;
+
+    /// A row of three contenders who need no time.
+    pub(crate) fn row(name: &str, rank: Rank) -> Row {
+        Row {
+            name: name.to_owned(),
+            title: String::new(),
+            contenders: vec!["a", "b", "c"],
+            bases: &["a"],
+            columns: &[],
+            absent: Vec::new(),
+            rank,
+            weight: 1.0,
+            set_up: 0.0,
+            serves_pages: false,
+            measure: Box::new(|_, conditions: Conditions| {
+                Ok(vec![("seconds".to_owned(), conditions.seconds)])
+            }),
+        }
+    }
 
     /// A contender with two rounds of two passes.
     pub(crate) fn series(name: &str, cpu: [f64; 4]) -> Series {
@@ -218,8 +271,8 @@ pub(crate) mod tests {
             title: "hello".to_owned(),
             bases: vec!["floor".to_owned(), "hyper".to_owned()],
             columns: vec!["cpu_us".to_owned(), "busy_percent".to_owned()],
-            rounds: 2,
-            seconds: 1.0,
+            plan: Plan { rounds: 2, both_ways: true, again: true, seconds: 1.0, warm_up: 0.0 },
+            took: Duration::from_secs(12),
             series,
             absent: Vec::new(),
         }
@@ -232,9 +285,9 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_round_is_the_mean_of_both_passes() {
+    fn a_round_is_its_better_pass() {
         let series = series("a", [2.0, 4.0, 6.0, 6.0]);
-        assert_eq!(series.by_round("cpu_us"), [Some(3.0), Some(6.0)]);
+        assert_eq!(series.by_round("cpu_us"), [Some(2.0), Some(6.0)]);
         assert_eq!(series.by_round("unknown"), [None, None]);
     }
 
@@ -250,7 +303,7 @@ pub(crate) mod tests {
         let ratio = table.ratio(&table.series[1], "floor", "cpu_us").expect("both were measured");
         assert_eq!((ratio.min, ratio.max), (1.25, 1.25));
         assert_eq!(table.ratio(&floor, "nobody", "cpu_us"), None);
-        assert_eq!(table.noise(), Some(0.25));
+        assert_eq!(table.noise(), Some(Noise { half: 0.1875, all: 0.25 }));
     }
 
     #[test]
@@ -258,14 +311,9 @@ pub(crate) mod tests {
         let seen = Rc::new(RefCell::new(Vec::new()));
         let measured = Rc::clone(&seen);
         let row = Row {
-            name: "x/y".to_owned(),
-            title: String::new(),
-            contenders: vec!["a", "b", "c"],
-            bases: &["a"],
-            columns: &[],
+            contenders: vec!["a", "b", "c", "d"],
+            absent: vec![("d", "not installed".to_owned())],
             weight: 2.0,
-            rounds_max: 5,
-            serves_pages: false,
             measure: Box::new(move |name, conditions: Conditions| {
                 measured.borrow_mut().push(name.to_owned());
                 if name == "b" {
@@ -273,11 +321,13 @@ pub(crate) mod tests {
                 }
                 Ok(vec![("seconds".to_owned(), conditions.seconds)])
             }),
+            ..row("x/y", Rank::Main)
         };
-        let options = Options { rounds: 1, seconds: 0.5, ..Options::default() };
+        let options = Options { rounds: Some(1), seconds: Some(0.5), ..Options::default() };
         let table = run(&row, &options, Cores::choose().expect("a core")).expect("all well");
         assert_eq!(seen.borrow().concat(), "abcaaca");
-        assert_eq!(table.absent, [("b".to_owned(), "not today".to_owned())]);
+        let absent = [("d", "not installed"), ("b", "not today")];
+        assert_eq!(table.absent, absent.map(|(name, why)| (name.to_owned(), why.to_owned())));
         assert_eq!(table.columns, ["seconds"]);
         let names: Vec<_> = table.series.iter().map(|series| &*series.name).collect();
         assert_eq!(names, ["a", "c", "a (A/A)"]);

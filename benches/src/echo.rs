@@ -23,8 +23,10 @@ use crate::runtime::percentile_us;
 /// Who takes part.
 pub(crate) const CONTENDERS: &[&str] = &["floor", "squall", "tokio"];
 /// Bytes of a message, and connections with one message under way on each.
-pub(crate) const OPERATIONS: &[&str] =
-    &["64B-1", "64B-64", "1KiB-1", "1KiB-64", "64KiB-1", "64KiB-64"];
+pub(crate) const OPERATIONS: &[&str] = &["64B-1", "64B-64"];
+/// The same with messages of which more and more is the kernel's copying.
+pub(crate) const LONGER: &[&str] =
+    &["1KiB-1", "1KiB-64", "16KiB-1", "16KiB-64", "64KiB-1", "64KiB-64"];
 
 /// A peer that is silent for so long is broken.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -65,6 +67,7 @@ fn parse(operation: &str) -> io::Result<(usize, usize)> {
         let bytes = match bytes {
             "64B" => 64,
             "1KiB" => 1_024,
+            "16KiB" => 16_384,
             "64KiB" => 65_536,
             _ => return None,
         };

@@ -5,7 +5,7 @@
 //! asks once and then says nothing.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,7 @@ use rustix::process::{Resource, Rlimit};
 
 use crate::contenders;
 use crate::echo::Visitors;
+use crate::load::ARRIVE_AT_ONCE;
 use crate::machine::{self, Cores};
 use crate::runtime::percentile_us;
 use crate::server::Server;
@@ -26,7 +27,7 @@ pub(crate) const OPERATIONS: &[&str] = &["10000", "50000"];
 
 /// Those who go on asking while the crowd is idle.
 const ACTIVE: usize = 100;
-/// Connections from one source address: the kernel finds a free port slowly where many are taken.
+/// Connections from one source address.
 const PER_SOURCE: usize = 2_000;
 /// Files that are open for other reasons, on both sides.
 const SPARE_FILES: u64 = ACTIVE as u64 + 100;
@@ -50,19 +51,23 @@ pub(crate) fn run(
     machine::pin_to(cores.generator)?;
     let answer = first_answer(server.address)?;
     let before = Process::of(&server)?;
-    let idle = (0..crowd).map(|number| sit_down(server.address, number, answer));
-    let idle: Vec<TcpStream> = idle.collect::<io::Result<_>>()?;
+    let idle = gather(1, crowd, server.address, answer)?;
     let during = Process::of(&server)?;
     let p99 = active(server.address, answer, seconds)?;
     drop(idle);
     let after = all_gone(&server, before.files)?;
-    let per_connection = during.bytes.saturating_sub(before.bytes) as f64 / crowd as f64;
+    let idle = gather(2, crowd, server.address, answer)?;
+    let again = Process::of(&server)?;
+    drop(idle);
+    let each = |now: u64| now.saturating_sub(before.bytes) as f64 / crowd as f64;
     Ok(vec![
-        ("bytes_per_connection", per_connection),
+        ("bytes_per_connection", each(during.bytes)),
+        ("bytes_left_per_connection", each(after.bytes)),
         ("connections", crowd as f64),
         ("before_mib", mib(before.bytes)),
         ("during_mib", mib(during.bytes)),
         ("after_mib", mib(after.bytes)),
+        ("second_crowd_mib", mib(again.bytes)), // what was left behind is used again, or was lost
         ("active_p99_us", p99),
     ])
 }
@@ -85,17 +90,42 @@ fn first_answer(address: SocketAddr) -> io::Result<usize> {
     Ok(wire::exchange(&mut stream, &wire::request(address, PATH))?.len())
 }
 
-/// Connects from an address of its own range, asks once and stays.
-fn sit_down(to: SocketAddr, number: usize, answer: usize) -> io::Result<TcpStream> {
-    let from = Ipv4Addr::new(127, 0, 0, 2 + (number / PER_SOURCE) as u8);
-    let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None)?;
-    rustix::net::bind(&socket, &SocketAddr::new(IpAddr::V4(from), 0))?;
-    rustix::net::connect(&socket, &to)?;
-    let mut stream = TcpStream::from(socket);
-    match wire::exchange(&mut stream, &wire::request(to, PATH))?.len() {
-        length if length == answer => Ok(stream),
-        length => Err(io::Error::other(format!("an answer of {length} bytes"))),
+/// The crowd of that number: everybody connects, asks once and stays.
+fn gather(number: u8, size: usize, to: SocketAddr, answer: usize) -> io::Result<Vec<TcpStream>> {
+    let mut crowd = Vec::with_capacity(size);
+    while crowd.len() < size {
+        sit_down(&mut crowd, number, size, to, answer)?;
     }
+    Ok(crowd)
+}
+
+/// Some more of the crowd. Every crowd comes from a network of its own, since the kernel remembers for
+/// a minute who has left, and finds a free port slowly where many are taken.
+fn sit_down(
+    idle: &mut Vec<TcpStream>,
+    crowd: u8,
+    size: usize,
+    to: SocketAddr,
+    answer: usize,
+) -> io::Result<()> {
+    let there = idle.len();
+    let process = 1 + (std::process::id() % 250) as u8;
+    for number in there..size.min(there + ARRIVE_AT_ONCE) {
+        let from = Ipv4Addr::new(127, process, crowd, 2 + (number / PER_SOURCE) as u8);
+        let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None)?;
+        rustix::net::bind(&socket, &SocketAddr::new(IpAddr::V4(from), 0))?;
+        rustix::net::connect(&socket, &to)?;
+        let mut stream = TcpStream::from(socket);
+        stream.write_all(&wire::request(to, PATH))?;
+        idle.push(stream);
+    }
+    for stream in &mut idle[there..] {
+        let length = wire::whole_answer(stream)?.len();
+        if length != answer {
+            return Err(io::Error::other(format!("an answer of {length} bytes")));
+        }
+    }
+    Ok(())
 }
 
 /// The 99th percentile of those who are not idle, in microseconds.

@@ -7,6 +7,7 @@
 #![allow(clippy::disallowed_methods, reason = "a bench measures with the clocks that squall hides")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a bench is a command-line program")]
 
+mod budget;
 mod contenders;
 mod contest;
 mod echo;
@@ -29,8 +30,11 @@ mod wire;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
+use crate::budget::{Plan, spoken};
 use crate::contenders::pages;
+use crate::contest::Row;
 use crate::options::{Command, Options};
 
 fn main() -> ExitCode {
@@ -79,14 +83,13 @@ fn serve(contender: &contenders::Contender, port: u16, core: Option<usize>) -> i
 
 /// Runs it, then takes away the files that servers were given.
 fn without_litter(work: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
-    let directory = pages::directory()?;
-    let outcome = work();
-    std::fs::remove_dir_all(directory)?;
-    outcome
+    let _litter = pages::Litter::of_servers()?;
+    work()
 }
 
 /// The parent's side: compare bytes first, times second, and report what came out.
 fn compare(options: &Options) -> io::Result<()> {
+    let began = Instant::now();
     let machine = machine::Machine::describe()?;
     let cores = machine::Cores::choose()?;
     print!("{machine}");
@@ -101,6 +104,7 @@ fn compare(options: &Options) -> io::Result<()> {
     if rows.is_empty() {
         return Err(io::Error::other("no row has a name like that; see --list"));
     }
+    println!("{}", forecast(&rows, options));
     if rows.iter().any(|row| row.serves_pages) {
         let contenders = contenders::present();
         wire::check_all(&contenders, cores)?;
@@ -119,7 +123,18 @@ fn compare(options: &Options) -> io::Result<()> {
     }
     print!("{}", report::text::FOOTNOTE);
     report::write(options, &machine, &tables)?;
+    println!("took {}; {}", spoken(began.elapsed()), forecast(&rows, options));
     if failures.is_empty() { Ok(()) } else { Err(io::Error::other(failures.join("\n"))) }
+}
+
+/// What is going to be done, and how long that should take.
+fn forecast(rows: &[Row], options: &Options) -> String {
+    let plans = || rows.iter().map(|row| (row, Plan::of(row, options)));
+    let measurements: usize =
+        plans().map(|(row, plan)| plan.measurements(row.present().count())).sum();
+    let total: Duration = plans().map(|(row, plan)| plan.forecast(row)).sum();
+    let total = spoken(total + Duration::from_secs(2)); // bytes are compared first
+    format!("forecast: {total} for {measurements} measurements in {} rows", rows.len())
 }
 
 /// What makes all numbers doubtful at once.
@@ -137,14 +152,18 @@ fn warnings(machine: &machine::Machine, cores: machine::Cores) -> Vec<String> {
     warnings
 }
 
-/// The names of everything.
+/// The names of everything, and what each row takes of the run's time.
 fn list(options: &Options) -> String {
-    let rows = rows::all().into_iter().filter(|row| options.wants(&row.name));
-    let rows = rows.map(|row| {
-        format!("{:<20} {}\n{:<22} {}\n", row.name, row.title, "", row.contenders.join(" "))
-    });
-    let contenders = contenders::ALL.iter().map(|c| format!("{:<20} {}\n", c.name, c.about));
+    let rows = rows::all().into_iter().filter(|row| options.wants(&row.name)).collect::<Vec<_>>();
+    let mut text: String = rows.iter().map(|row| row_lines(row, options)).collect();
     let absent = contenders::absent().iter();
-    let absent = absent.map(|(c, remedy)| format!("absent: {}; to install it: {remedy}\n", c.name));
-    rows.chain(contenders).chain(absent).collect()
+    text.extend(contenders::ALL.iter().map(|c| format!("{:<20} {}\n", c.name, c.about)));
+    text.extend(absent.map(|(c, remedy)| format!("absent: {}; to install it: {remedy}\n", c.name)));
+    text + &forecast(&rows, options) + "\n"
+}
+
+fn row_lines(row: &Row, options: &Options) -> String {
+    let (plan, names) = (Plan::of(row, options), row.contenders.join(" "));
+    let time = spoken(plan.forecast(row));
+    format!("{:<20} {}\n{:<22} {time}: {plan}\n{:<22} {names}\n", row.name, row.title, "", "")
 }

@@ -5,17 +5,18 @@
 
 use std::path::PathBuf;
 
+use crate::budget::Effort;
 use crate::contenders::{self, Contender};
 
 /// Printed for `--help`, and after a mistake.
 pub(crate) const HELP: &str = "\
 cargo run --release -p squall-bench -- [flags]
-  (no flag)            everything, five rounds: about ten minutes
-  --quick              everything, two short rounds: about two minutes
+  (no flag)            everything, main rows in five rounds: about ten minutes, three more with MongoDB
+  --quick              everything in one or two short rounds: about two minutes
   --smoke              every row once, as short as possible: does it all still run?
   --only A,B           only the rows whose names begin with A or B, such as http/hello
-  --list               the names of the rows, the contenders, and who is absent
-  --rounds N           rounds, each one forwards and backwards through the contenders
+  --list               rows with their forecasts, contenders, and who is absent
+  --rounds N           rounds of every row, each one forwards and backwards through the contenders
   --seconds S          length of one measurement; rows that need longer say so
   --out DIR            write results.json, summary.md and plots to DIR
   --write-docs         put the summary into docs/BENCHMARKS.md, between its markers
@@ -58,12 +59,11 @@ pub(crate) struct Work {
 /// How a comparison is run.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
-    pub(crate) rounds: usize,
-    /// Length of one measurement.
-    pub(crate) seconds: f64,
-    pub(crate) warm_up: f64,
-    /// Whether a round also goes backwards.
-    pub(crate) both_ways: bool,
+    pub(crate) effort: Effort,
+    /// For every row, instead of what its rank says.
+    pub(crate) rounds: Option<usize>,
+    /// Length of a measurement, instead of what the effort says.
+    pub(crate) seconds: Option<f64>,
     /// Prefixes of names; empty means all.
     pub(crate) only: Vec<String>,
     pub(crate) out: Option<PathBuf>,
@@ -73,10 +73,9 @@ pub(crate) struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            rounds: 5,
-            seconds: 0.3,
-            warm_up: 0.1,
-            both_ways: true,
+            effort: Effort::Full,
+            rounds: None,
+            seconds: None,
             only: Vec::new(),
             out: None,
             write_docs: false,
@@ -102,21 +101,18 @@ pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Command, 
             "serve" => return parse_serve(&value()?, words),
             "work" => return parse_work([value()?, value()?, value()?], words),
             "self-test" => return parse_self_test(words),
-            "--quick" => (options.rounds, options.seconds, options.warm_up) = (2, 0.12, 0.04),
-            "--smoke" => {
-                (options.rounds, options.seconds, options.warm_up) = (1, 0.02, 0.0);
-                options.both_ways = false;
-            }
+            "--quick" => options.effort = Effort::Quick,
+            "--smoke" => options.effort = Effort::Smoke,
             "--list" => list = true,
             "--only" => options.only = value()?.split(',').map(str::to_owned).collect(),
-            "--rounds" => options.rounds = number(&word, &value()?)?,
-            "--seconds" => options.seconds = seconds(&word, &value()?)?,
+            "--rounds" => options.rounds = Some(number(&word, &value()?)?),
+            "--seconds" => options.seconds = Some(seconds(&word, &value()?)?),
             "--out" => options.out = Some(value()?.into()),
             "--write-docs" => options.write_docs = true,
             _ => return Err(format!("no flag {word}")),
         }
     }
-    if options.rounds == 0 {
+    if options.rounds == Some(0) {
         return Err("--rounds must be more than nothing".to_owned());
     }
     Ok(if list { Command::List(options) } else { Command::Compare(options) })
@@ -181,6 +177,7 @@ fn seconds(flag: &str, text: &str) -> Result<f64, String> {
 #[cfg(test)]
 mod tests {
     use super::{Command, HELP, Work, parse};
+    use crate::budget::Effort;
     use crate::contenders;
 
     fn words(line: &str) -> Result<Command, String> {
@@ -194,7 +191,7 @@ mod tests {
         else {
             panic!("should compare");
         };
-        assert_eq!((options.rounds, options.seconds), (3, 0.12));
+        assert_eq!((options.effort, options.rounds), (Effort::Quick, Some(3)));
         assert!(options.wants("http/hello-64") && options.wants("echo/64"));
         assert!(!options.wants("http/json"));
         assert_eq!(options.out, Some("x".into()));

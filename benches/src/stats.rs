@@ -58,6 +58,9 @@ impl Latencies {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Spread {
     pub(crate) median: f64,
+    /// Half of the rounds lie between these two.
+    pub(crate) low: f64,
+    pub(crate) high: f64,
     pub(crate) min: f64,
     pub(crate) max: f64,
 }
@@ -68,8 +71,12 @@ impl Spread {
         let mut sorted: Vec<f64> = values.into_iter().filter(|value| value.is_finite()).collect();
         sorted.sort_by(f64::total_cmp);
         let (&min, &max) = (sorted.first()?, sorted.last()?);
-        let (low, high) = ((sorted.len() - 1) / 2, sorted.len() / 2);
-        Some(Self { median: f64::midpoint(sorted[low], sorted[high]), min, max })
+        let at = |share: f64| {
+            let place = share * (sorted.len() - 1) as f64;
+            let (below, above) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
+            below + (above - below) * place.fract()
+        };
+        Some(Self { median: at(0.5), low: at(0.25), high: at(0.75), min, max })
     }
 }
 
@@ -106,8 +113,10 @@ mod tests {
     #[test]
     fn spreads() {
         let spread = |values: &[f64]| Spread::of(values.iter().copied());
-        assert_eq!(spread(&[3.0, 1.0, 2.0]), Some(Spread { median: 2.0, min: 1.0, max: 3.0 }));
-        assert_eq!(spread(&[4.0, 1.0]), Some(Spread { median: 2.5, min: 1.0, max: 4.0 }));
+        let of = |min, low, median, high, max| Some(Spread { median, low, high, min, max });
+        assert_eq!(spread(&[3.0, 1.0, 2.0]), of(1.0, 1.5, 2.0, 2.5, 3.0));
+        assert_eq!(spread(&[4.0, 1.0]), of(1.0, 1.75, 2.5, 3.25, 4.0));
+        assert_eq!(spread(&[9.0, 1.0, 2.0, 4.0, 3.0]), of(1.0, 2.0, 3.0, 4.0, 9.0));
         assert_eq!(spread(&[]), None);
         assert_eq!(
             spread(&[f64::NAN, 1.0]).map(|s| s.to_string()),

@@ -87,6 +87,11 @@ pub(crate) fn closing_request(address: SocketAddr, path: &str) -> Vec<u8> {
 /// One request, and its whole answer as bytes.
 pub(crate) fn exchange(stream: &mut TcpStream, request: &[u8]) -> io::Result<Vec<u8>> {
     stream.write_all(request)?;
+    whole_answer(stream)
+}
+
+/// The answer to a request that has been sent.
+pub(crate) fn whole_answer(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
     let mut answer = Vec::new();
     let mut chunk = vec![0; 64 * 1024];
     let mut expected = None;
@@ -186,7 +191,7 @@ fn true_date(text: &str) -> io::Result<SystemTime> {
 #[cfg(test)]
 mod tests {
     use super::{Answer, ask_all, compare, whole_length};
-    use crate::contenders::pages::FILE;
+    use crate::contenders::pages::{FILE, Litter};
     use crate::contenders::{self, Contender};
     use std::net::SocketAddr;
     use std::sync::mpsc;
@@ -196,6 +201,7 @@ mod tests {
     /// by every run of the harness.
     #[test]
     fn every_contender_says_the_same() {
+        let _litter = Litter::of_servers().expect("a directory for the file");
         let start = |contender: &'static Contender| {
             let (send, receive) = mpsc::channel();
             std::thread::spawn(move || {

@@ -94,7 +94,7 @@ pub(super) fn mebibyte() -> &'static [u8] {
 
 /// A directory with the file in it, below the harness's own for as long as that runs.
 pub(crate) fn directory() -> io::Result<PathBuf> {
-    let own = || std::env::temp_dir().join(format!("squall-bench-{}", std::process::id()));
+    let own = || own_directory("bench");
     let directory = std::env::var_os(DIRECTORY_VARIABLE).map_or_else(own, PathBuf::from);
     let file = directory.join(Path::new(FILE).file_name().expect("a name"));
     if !file.exists() {
@@ -104,8 +104,52 @@ pub(crate) fn directory() -> io::Result<PathBuf> {
     Ok(directory)
 }
 
+/// Among the files for which nobody cares.
+fn own_directory(what: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("squall-{what}-{}", std::process::id()))
+}
+
+/// A directory for as long as this lives; what is put there goes with it.
+#[derive(Debug)]
+pub(crate) struct Litter(PathBuf);
+
+impl Litter {
+    /// Where servers get their files from.
+    pub(crate) fn of_servers() -> io::Result<Self> {
+        directory().map(Self)
+    }
+
+    /// An empty one.
+    pub(crate) fn of(what: &str) -> io::Result<Self> {
+        let directory = own_directory(what);
+        fs::create_dir_all(&directory)?;
+        Ok(Self(directory))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Litter {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0); // somebody may have been faster
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use super::Litter;
+
+    #[test]
+    fn litter_goes_with_its_owner() {
+        let litter = Litter::of("litter").expect("a directory");
+        let place = litter.path().to_owned();
+        std::fs::write(place.join("page"), "what a server was given").expect("written");
+        drop(litter);
+        assert!(!place.exists());
+    }
+
     #[test]
     fn the_template_is_escaped() {
         let page = super::template();

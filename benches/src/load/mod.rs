@@ -9,7 +9,7 @@ pub(crate) mod churn;
 pub(crate) mod closed;
 pub(crate) mod open;
 
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
@@ -27,6 +27,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 const PATIENCE_SPEC: Timespec = Timespec { tv_sec: PATIENCE.as_secs() as i64, tv_nsec: 0 };
 /// How much is received at once.
 const CHUNK: usize = 256 * 1024;
+/// Connections that are made before the first answer is awaited: a queue that every server has.
+pub(crate) const ARRIVE_AT_ONCE: usize = 100;
 /// Events taken from the kernel at once.
 const EVENTS: usize = 1024;
 
@@ -78,17 +80,23 @@ impl Crowd {
     /// any clock runs; the last one tells how long an answer is.
     fn gather(address: SocketAddr, visit: Visit) -> io::Result<Self> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
+        let request = wire::request(address, visit.path);
         let mut streams = Vec::with_capacity(visit.connections);
         let mut answer_length = 0;
-        for index in 0..visit.connections {
-            let mut stream = connect(address)?;
-            stream.set_nodelay(true)?;
-            stream.set_read_timeout(Some(PATIENCE))?;
-            let request = wire::request(address, visit.path);
-            answer_length = wire::exchange(&mut stream, &request)?.len();
-            let flags = EventFlags::IN | EventFlags::ET;
-            epoll::add(&epoll, &stream, EventData::new_u64(index as u64), flags)?;
-            streams.push(stream);
+        while streams.len() < visit.connections {
+            let arrived = streams.len();
+            for index in arrived..visit.connections.min(arrived + ARRIVE_AT_ONCE) {
+                let mut stream = connect(address)?;
+                stream.set_nodelay(true)?;
+                stream.set_read_timeout(Some(PATIENCE))?;
+                stream.write_all(&request)?;
+                let flags = EventFlags::IN | EventFlags::ET;
+                epoll::add(&epoll, &stream, EventData::new_u64(index as u64), flags)?;
+                streams.push(stream);
+            }
+            for stream in &mut streams[arrived..] {
+                answer_length = wire::whole_answer(stream)?.len();
+            }
         }
         Ok(Self { epoll, streams, answer_length })
     }

@@ -25,9 +25,9 @@ pub(super) fn document(machine: &Machine, options: &Options, tables: &[Table]) -
             "versions": versions,
         },
         "options": {
+            "effort": format!("{:?}", options.effort),
             "rounds": options.rounds,
             "seconds": options.seconds,
-            "warm_up": options.warm_up,
         },
         "rows": tables.iter().map(row).collect::<Vec<_>>(),
     });
@@ -40,9 +40,12 @@ fn row(table: &Table) -> Value {
         "title": table.title,
         "headline": table.headline(),
         "bases": table.bases,
-        "rounds": table.rounds,
-        "seconds": table.seconds,
-        "noise": table.noise(),
+        "rounds": table.plan.rounds,
+        "both_ways": table.plan.both_ways,
+        "seconds": table.plan.seconds,
+        "warm_up": table.plan.warm_up,
+        "took_seconds": table.took.as_secs_f64(),
+        "noise": table.noise().map(|noise| json!({ "half": noise.half, "all": noise.all })),
         "absent": table.absent,
         "contenders": table.series.iter().map(contender).collect::<Vec<_>>(),
     })

@@ -32,11 +32,17 @@ pub(super) fn summary(machine: &Machine, tables: &[Table]) -> String {
 }
 
 fn section(text: &mut String, table: &Table) -> std::fmt::Result {
-    writeln!(text, "\n### {}\n\n`{}`, {} rounds.", table.title, table.name, table.rounds)?;
-    if let Some(noise) = table.noise() {
-        let name = &table.series[0].name;
-        writeln!(text, "Noise: {name} differs from itself by up to {:.0} %.", noise * 100.0)?;
+    writeln!(text, "\n### {}\n\n`{}`, {}.", table.title, table.name, table.plan)?;
+    if !table.series.is_empty() {
+        grid(text, table)?;
     }
+    for (names, why) in text::absences(table) {
+        writeln!(text, "\nAbsent: {names} ({why}).")?;
+    }
+    text::remarks(table).lines().try_for_each(|remark| writeln!(text, "\n{remark}."))
+}
+
+fn grid(text: &mut String, table: &Table) -> std::fmt::Result {
     let bases: Vec<_> = table.bases.iter().filter(|base| table.find(base).is_some()).collect();
     let others = &table.columns[table.columns.len().min(1)..];
     write!(text, "\n| | {} |", metric::title(table.headline()))?;
@@ -45,12 +51,6 @@ fn section(text: &mut String, table: &Table) -> std::fmt::Result {
     writeln!(text, " goal |\n|---|{}---|", "---:|".repeat(1 + bases.len() + others.len()))?;
     for series in table.series.iter().filter(|series| !series.name.ends_with(AGAIN)) {
         line(text, table, series, &bases)?;
-    }
-    for (name, why) in &table.absent {
-        writeln!(text, "\nAbsent: {name} ({why}).")?;
-    }
-    for remark in text::remarks(table).lines().filter(|line| !line.starts_with("A/A")) {
-        writeln!(text, "\n{remark}.")?;
     }
     Ok(())
 }

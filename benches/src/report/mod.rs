@@ -5,6 +5,7 @@
 
 mod json;
 mod markdown;
+mod plots;
 mod svg;
 pub(crate) mod text;
 
@@ -26,7 +27,7 @@ pub(crate) fn write(options: &Options, machine: &Machine, tables: &[Table]) -> i
         let put = |name: &str, text: String| fs::write(directory.join(name), text);
         put("results.json", json::document(machine, options, tables))?;
         put("summary.md", markdown::summary(machine, tables))?;
-        for (name, plot) in tables.iter().flat_map(svg::plots) {
+        for (name, plot) in plots::all(tables) {
             put(&name, plot)?;
         }
         println!("results.json, summary.md and plots: {}", directory.display());

@@ -1,13 +1,13 @@
-//! Plots: bars with whiskers for every row, and latency by percentile for the open loops.
+//! Drawing: bars with whiskers, curves over an axis, and what both are made of.
 //!
 //! Written as text, since a bar is a rectangle. Colours are Okabe and Ito's, which the colour-blind can
-//! tell apart, and every line is also labelled at its end. Knows nothing of how numbers were made.
+//! tell apart, and every curve is also labelled at its end. Which tables are drawn, and how, is in
+//! `report/plots.rs`. Knows nothing of how numbers were made.
 
 use std::fmt::Write as _;
 
 use crate::contest::{AGAIN, Series, Table};
 use crate::metric;
-use crate::stats::PERCENTILES;
 
 const INK: &str = "#222222";
 const FAINT: &str = "#d9d9d9";
@@ -19,26 +19,15 @@ const COLOURS: &[(&str, &str)] = &[
     ("tokio", "#E69F00"),
     ("hyper", "#D55E00"),
     ("axum", "#CC79A7"),
+    ("squall", "#0072B2"),
     ("squall-http", "#0072B2"),
     ("squall-web", "#56B4E9"),
     ("nginx", "#009E73"),
 ];
 const WIDTH: f64 = 760.0;
 
-/// The plots of one table: name of the file, and its text.
-pub(super) fn plots(table: &Table) -> Vec<(String, String)> {
-    let stem = table.name.replace('/', "-");
-    let mut plots = vec![(format!("{stem}.svg"), bars(table, table.headline()))];
-    if table.name.starts_with("latency/") {
-        plots[0] = (format!("{stem}.svg"), percentiles(table));
-    } else if table.columns.iter().any(|column| column == "requests_per_second") {
-        let name = format!("{stem}-rate.svg");
-        plots.push((name, bars(table, "requests_per_second")));
-    }
-    plots
-}
-
-fn shown(table: &Table) -> impl Iterator<Item = &Series> {
+/// Everybody but the first one when measured again.
+pub(super) fn shown(table: &Table) -> impl Iterator<Item = &Series> {
     table.series.iter().filter(|series| !series.name.ends_with(AGAIN))
 }
 
@@ -48,7 +37,7 @@ fn colour(name: &str, index: usize) -> &'static str {
 }
 
 /// Horizontal bars of the medians; whiskers from the smallest round to the largest.
-fn bars(table: &Table, name: &str) -> String {
+pub(super) fn bars(table: &Table, name: &str) -> String {
     const LEFT: f64 = 140.0;
     const ROW: f64 = 30.0;
     let seen: Vec<_> = shown(table).filter_map(|s| Some((s, s.spread(name)?))).collect();
@@ -82,59 +71,78 @@ fn bars(table: &Table, name: &str) -> String {
     svg + "</svg>\n"
 }
 
-/// Latency by percentile, both axes logarithmic: the further right, the rarer.
-fn percentiles(table: &Table) -> String {
+/// One curve for each contender.
+pub(super) struct Chart<'a> {
+    pub(super) title: &'a str,
+    pub(super) subtitle: &'a str,
+    /// What is written under the axis, and where.
+    pub(super) marks: Vec<(f64, String)>,
+    /// Whether each step upwards is ten times the one before; otherwise the axis begins at nothing.
+    pub(super) logarithmic: bool,
+    pub(super) curves: Vec<(&'a str, Vec<(f64, f64)>)>,
+}
+
+impl Chart<'_> {
     const LEFT: f64 = 80.0;
     const RIGHT: f64 = WIDTH - 120.0;
     const TOP: f64 = 66.0;
     const BOTTOM: f64 = 400.0;
-    let rarest = PERCENTILES.len() - 1; // the largest of all has no place on this axis
-    let curves: Vec<(&Series, Vec<(f64, f64)>)> = shown(table)
-        .map(|series| {
-            let points = PERCENTILES[..rarest].iter();
-            let point = |(p, name): &(f64, &str)| Some((*p, series.spread(name)?.median.max(0.1)));
-            (series, points.filter_map(point).collect())
-        })
-        .collect();
-    let values = || curves.iter().flat_map(|(_, points)| points.iter().map(|point| point.1));
-    let (low, high) = (values().fold(f64::MAX, f64::min), values().fold(1.0, f64::max));
-    let (low, high) = (low.log10().floor(), high.log10().ceil());
-    let y = |value: f64| BOTTOM - (value.log10() - low) / (high - low).max(1.0) * (BOTTOM - TOP);
-    let rarity = |percent: f64| -(1.0 - percent / 100.0).log10();
-    let (first, last) = (rarity(50.0), rarity(99.99));
-    let x = |percent: f64| LEFT + (rarity(percent) - first) / (last - first) * (RIGHT - LEFT);
-    let subtitle = "us from when a request was due (log), by percentile (log of what is beyond)";
-    let mut svg = open(BOTTOM + 40.0, &table.title, subtitle);
-    for decade in low as i32..=high as i32 {
-        let value = 10_f64.powi(decade);
-        svg += &line(LEFT, y(value), RIGHT, y(value), FAINT, 1.0);
-        svg += &text(LEFT - 8.0, y(value) + 4.0, "end", 12, &metric::number(value));
-    }
-    for percent in [50.0, 90.0, 99.0, 99.9, 99.99] {
-        svg += &line(x(percent), TOP, x(percent), BOTTOM, FAINT, 1.0);
-        svg += &text(x(percent), BOTTOM + 18.0, "middle", 12, &format!("p{percent}"));
-    }
-    let ends = curves.iter().map(|(_, points)| points.last().map_or(BOTTOM, |end| y(end.1)));
-    let labels = apart(&ends.collect::<Vec<_>>(), 15.0);
-    for (index, (series, points)) in curves.iter().enumerate() {
-        let ink = colour(&series.name, index);
-        let path: Vec<_> =
-            points.iter().map(|(p, value)| format!("{:.1},{:.1}", x(*p), y(*value))).collect();
-        let _ = writeln!(
-            svg,
-            r#"<polyline points="{}" fill="none" stroke="{ink}" stroke-width="2.5" stroke-linejoin="round"/>"#,
-            path.join(" ")
-        );
-        for (percent, value) in points {
-            let (cx, cy) = (x(*percent), y(*value));
-            let _ = writeln!(svg, r#"<circle cx="{cx:.1}" cy="{cy:.1}" r="3" fill="{ink}"/>"#);
+
+    pub(super) fn draw(&self) -> String {
+        let (steps, place) = self.upwards();
+        let y = |value: f64| Self::BOTTOM - place(value) * (Self::BOTTOM - Self::TOP);
+        let ends = || self.marks.iter().map(|(at, _)| *at);
+        let (first, last) = (ends().fold(f64::MAX, f64::min), ends().fold(f64::MIN, f64::max));
+        let x = |at: f64| Self::LEFT + (at - first) / (last - first) * (Self::RIGHT - Self::LEFT);
+        let mut svg = open(Self::BOTTOM + 40.0, self.title, self.subtitle);
+        for step in steps {
+            svg += &line(Self::LEFT, y(step), Self::RIGHT, y(step), FAINT, 1.0);
+            svg += &text(Self::LEFT - 8.0, y(step) + 4.0, "end", 12, &metric::number(step));
         }
-        if let Some((_, value)) = points.last() {
-            svg += &line(RIGHT + 4.0, y(*value), RIGHT + 20.0, labels[index], ink, 1.0);
+        for (at, name) in &self.marks {
+            svg += &line(x(*at), Self::TOP, x(*at), Self::BOTTOM, FAINT, 1.0);
+            svg += &text(x(*at), Self::BOTTOM + 18.0, "middle", 12, name);
         }
-        svg += &text(RIGHT + 24.0, labels[index] + 4.0, "start", 12, &series.name);
+        let ends = self.curves.iter().map(|(_, points)| points.last().map_or(0.0, |end| y(end.1)));
+        let labels = apart(&ends.collect::<Vec<_>>(), 15.0);
+        for (index, ((name, points), label)) in self.curves.iter().zip(labels).enumerate() {
+            let ink = colour(name, index);
+            let points: Vec<_> = points.iter().map(|(at, value)| (x(*at), y(*value))).collect();
+            svg += &curve(&points, ink);
+            if let Some((x, y)) = points.last() {
+                svg += &line(x + 4.0, *y, x + 20.0, label, ink, 1.0);
+            }
+            svg += &text(Self::RIGHT + 24.0, label + 4.0, "start", 12, name);
+        }
+        svg + "</svg>\n"
     }
-    svg + "</svg>\n"
+
+    /// The steps of the upright axis, and how far up a value is, as a share of one.
+    fn upwards(&self) -> (Vec<f64>, Box<dyn Fn(f64) -> f64>) {
+        let values = || self.curves.iter().flat_map(|(_, points)| points.iter().map(|p| p.1));
+        let (low, high) = (values().fold(f64::MAX, f64::min), values().fold(1e-3, f64::max));
+        if self.logarithmic {
+            let (low, high) = (low.min(high).log10().floor(), high.log10().ceil());
+            let decades = (low as i32..=high as i32).map(|decade| 10_f64.powi(decade)).collect();
+            (decades, Box::new(move |value| (value.log10() - low) / (high - low).max(1.0)))
+        } else {
+            let (steps, top) = ticks(high);
+            (steps, Box::new(move |value| value / top))
+        }
+    }
+}
+
+fn curve(points: &[(f64, f64)], ink: &str) -> String {
+    let path: Vec<_> = points.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
+    let mut svg = format!(
+        "<polyline points=\"{}\" fill=\"none\" stroke=\"{ink}\" stroke-width=\"2.5\" \
+         stroke-linejoin=\"round\"/>\n",
+        path.join(" ")
+    );
+    for (x, y) in points {
+        let _ = writeln!(svg, r#"<circle cx="{x:.1}" cy="{y:.1}" r="3" fill="{ink}"/>"#);
+    }
+    svg
 }
 
 /// Moves labels down until none covers another.
@@ -185,7 +193,7 @@ fn text(x: f64, y: f64, anchor: &str, size: u32, words: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{apart, plots, ticks};
+    use super::{Chart, apart, bars, ticks};
     use crate::contest::tests::{series, table};
 
     #[test]
@@ -202,15 +210,28 @@ mod tests {
     }
 
     #[test]
-    fn a_plot_has_a_bar_for_everybody_but_the_second_first() {
+    fn there_is_a_bar_for_everybody_but_the_second_first() {
         let table = table(vec![
             series("a<b", [2.0; 4]),
             series("c", [4.0; 4]),
             series("a (A/A)", [2.0; 4]),
         ]);
-        let plots = plots(&table);
-        assert_eq!(plots[0].0, "http-hello-64.svg");
-        assert_eq!(plots[0].1.matches(r#"height="20""#).count(), 2);
-        assert!(plots[0].1.contains("a&lt;b") && plots[0].1.ends_with("</svg>\n"));
+        let plot = bars(&table, "cpu_us");
+        assert_eq!(plot.matches(r#"height="20""#).count(), 2);
+        assert!(plot.contains("a&lt;b") && plot.ends_with("</svg>\n"));
+    }
+
+    #[test]
+    fn a_curve_goes_from_mark_to_mark_and_is_named_at_its_end() {
+        let chart = |logarithmic| {
+            let marks = vec![(1.0, "few".to_owned()), (3.0, "many".to_owned())];
+            let curves = vec![("flat", vec![(1.0, 10.0), (3.0, 10.0)]), ("none", Vec::new())];
+            Chart { title: "t", subtitle: "s", marks, logarithmic, curves }.draw()
+        };
+        for (logarithmic, height) in [(false, "66.0"), (true, "400.0")] {
+            let expected = format!("points=\"80.0,{height} 640.0,{height}\"");
+            assert!(chart(logarithmic).contains(&expected), "{}", chart(logarithmic));
+        }
+        assert!(chart(false).contains(">many<") && chart(false).contains(">flat<"));
     }
 }

@@ -6,6 +6,7 @@
 
 use std::fmt::Write as _;
 
+use crate::budget::spoken;
 use crate::contenders::Contender;
 use crate::contest::{AGAIN, Series, Table};
 use crate::goals;
@@ -13,14 +14,14 @@ use crate::metric;
 
 /// Below this share of a core the generator, not the server, was the limit.
 const SATURATED: f64 = 90.0;
-/// No claim survives more noise than this.
+/// No claim survives more noise than this in half of the rounds.
 const NOISE_MAX: f64 = 0.10;
 
 /// Under all tables.
 pub(crate) const FOOTNOTE: &str = "\
 CPU us: user and system time of the server per request, from the scheduler's account; less is better.
-Ratios are taken within a round: median (min..max). A/A is the first contender, measured as if it were
-another one: what separates the two is noise.\n";
+A round is the better of its passes, in tails their mean. Ratios are taken within a round: median (min..max).
+A/A is the first contender, measured as if it were another one: what separates the two is noise.\n";
 
 /// What was compared before anything was timed.
 pub(crate) fn same_bytes(contenders: &[&Contender]) -> String {
@@ -38,22 +39,27 @@ pub(crate) fn table(table: &Table) -> String {
     let mut heads = vec![String::new(), metric::title(table.headline())];
     heads.extend(bases(table).map(|base| format!("/ {base}")));
     heads.extend(table.columns.iter().skip(1).map(|name| metric::title(name)));
-    let mut text = format!(
-        "\n{}: {}\n{} of {:.2} s each, forwards and backwards\n",
-        table.name,
-        table.title,
-        count(table.rounds, "round"),
-        table.seconds
-    );
-    text += &align(&heads, &lines);
-    for (name, why) in &table.absent {
-        let _ = writeln!(text, "absent: {name}: {why}");
+    let took = spoken(table.took);
+    let mut text = format!("\n{}: {}\n{}; took {took}\n", table.name, table.title, table.plan);
+    if !lines.is_empty() {
+        text += &align(&heads, &lines);
+    }
+    for (names, why) in absences(table) {
+        let _ = writeln!(text, "absent: {names}: {why}");
     }
     text + &remarks(table)
 }
 
-fn count(number: usize, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+/// Those who are absent for the same reason, and the reason.
+pub(crate) fn absences(table: &Table) -> Vec<(String, &str)> {
+    let mut reasons: Vec<(String, &str)> = Vec::new();
+    for (name, why) in &table.absent {
+        match reasons.iter_mut().find(|(_, known)| known == why) {
+            Some((names, _)) => names.extend([", ", name]),
+            None => reasons.push((name.clone(), why)),
+        }
+    }
+    reasons
 }
 
 /// Bases that took part.
@@ -107,13 +113,13 @@ fn align(heads: &[String], lines: &[Vec<String>]) -> String {
 pub(crate) fn remarks(table: &Table) -> String {
     let mut text = String::new();
     if let Some(noise) = table.noise() {
+        let (half, all) = (noise.half * 100.0, noise.all * 100.0);
+        let name = &table.series[0].name;
         let _ = writeln!(
             text,
-            "A/A: {} differs from itself by up to {:.0} %",
-            table.series[0].name,
-            noise * 100.0
+            "A/A: {name} differs from itself by up to {all:.0} %, in half of the rounds by up to {half:.0} %"
         );
-        if noise > NOISE_MAX {
+        if noise.half > NOISE_MAX {
             text += "warning: that is too much for any claim; run it on a quieter machine\n";
         }
     }
@@ -152,6 +158,22 @@ mod tests {
         assert!(line("floor ").contains("0.80 (0.80..0.80)"), "{text}");
         assert!(line("squall-http").ends_with("goal CPU us <= 1.06 x floor: reached"), "{text}");
         assert!(text.contains("by up to 0 %") && !text.contains("warning"), "{text}");
+        assert!(
+            text.contains("\n2 rounds of 1.00 s each, forwards and backwards; took 12 s\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn one_way_is_not_called_two_and_absence_has_its_reason() {
+        let mut silent = tables(Vec::new());
+        (silent.plan.rounds, silent.plan.both_ways) = (1, false);
+        silent.absent = [("a", "buy it"), ("b", "build it"), ("c", "buy it")]
+            .map(|(name, why)| (name.to_owned(), why.to_owned()))
+            .into();
+        let text = table(&silent);
+        assert!(text.contains("\n1 round of 1.00 s each, one way;"), "{text}");
+        assert!(text.ends_with("took 12 s\nabsent: a, c: buy it\nabsent: b: build it\n"), "{text}");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use std::io;
 use std::time::Duration;
 
+use crate::budget::Rank;
 use crate::contenders::pages::{FILE, HELLO, JSON, TEMPLATE};
 use crate::contenders::{self, Contender};
 use crate::contest::{Conditions, Row};
@@ -15,13 +16,18 @@ use crate::load::closed::Closed;
 use crate::metric::Metrics;
 use crate::server::Server;
 
+/// Seconds until a server listens and its visitors are connected.
+pub(super) const SET_UP: f64 = 0.03;
 /// Whom the others are divided by.
-pub(super) const BASES: &[&str] = &["floor", "tokio", "hyper"];
+const BASES: &[&str] = &["floor", "tokio", "hyper"];
 const COLUMNS: &[&str] = &["cpu_us", "requests_per_second", "busy_percent", "p50_us", "p99_us"];
 
 /// Those that answer most questions.
 pub(super) const USUAL: &[&str] =
     &["floor", "tokio", "hyper", "axum", "squall-http", "squall-web", "nginx"];
+/// The usual ones, and the original.
+const WITH_TORNADO: &[&str] =
+    &["floor", "tokio", "hyper", "axum", "squall-http", "squall-web", "nginx", "tornado"];
 const EVERYBODY: &[&str] = &[
     "floor",
     "tokio",
@@ -47,43 +53,51 @@ enum How {
 
 pub(super) fn rows() -> Vec<Row> {
     use How::{Close, KeepAlive, Pipelined};
-    let row = |name: &str, title: &str, contenders: &[&'static str], path, how| Row {
+    use Rank::{Main, Side};
+    let row = |name: &str, title: &str, contenders: &[&'static str], path, how, rank| Row {
         name: format!("http/{name}"),
         title: title.to_owned(),
         contenders: serving(contenders, path),
         bases: BASES,
         columns: COLUMNS,
-        weight: 1.0,
-        rounds_max: usize::MAX,
+        absent: absent(contenders),
+        rank,
+        weight: if path == FILE { 2.0 } else { 1.0 }, // a mebibyte is long: few fit into less
+        set_up: SET_UP,
         serves_pages: true,
         measure: Box::new(move |name, conditions| measure(name, path, how, conditions)),
     };
+    let (one, few, crowd) = (KeepAlive(1), KeepAlive(64), KeepAlive(512));
+    let page = "A page from a template, 64 connections";
     vec![
-        row("hello-1", "Hello, one keep-alive connection", USUAL, HELLO, KeepAlive(1)),
-        row("hello-64", "Hello, 64 keep-alive connections", EVERYBODY, HELLO, KeepAlive(64)),
-        row("hello-512", "Hello, 512 keep-alive connections", USUAL, HELLO, KeepAlive(512)),
-        row("pipelined", "Hello, 64 connections, 16 requests at once", USUAL, HELLO, Pipelined(64)),
-        row("close", "Hello, a connection for each request", USUAL, HELLO, Close(64)),
-        row("json", "JSON, 64 keep-alive connections", EVERYBODY, JSON, KeepAlive(64)),
+        row("hello-1", "Hello, one keep-alive connection", WITH_TORNADO, HELLO, one, Side),
+        row("hello-64", "Hello, 64 keep-alive connections", EVERYBODY, HELLO, few, Main),
+        row("hello-512", "Hello, 512 keep-alive connections", USUAL, HELLO, crowd, Side),
         row(
-            "template",
-            "A page from a template, 64 connections",
-            EVERYBODY,
-            TEMPLATE,
-            KeepAlive(64),
+            "pipelined",
+            "Hello, 64 connections, 16 requests at once",
+            USUAL,
+            HELLO,
+            Pipelined(64),
+            Main,
         ),
-        row("file", "A file of 1 MiB, 16 connections", EVERYBODY, FILE, KeepAlive(16)),
+        row("close", "Hello, a connection for each request", USUAL, HELLO, Close(64), Main),
+        row("json", "JSON, 64 keep-alive connections", EVERYBODY, JSON, few, Side),
+        row("template", page, EVERYBODY, TEMPLATE, few, Side),
+        row("file", "A file of 1 MiB, 16 connections", EVERYBODY, FILE, KeepAlive(16), Side),
     ]
 }
 
-/// Those of the named that have this path and can run here.
+/// Those of the named that have this path.
 pub(super) fn serving(names: &[&'static str], path: &str) -> Vec<&'static str> {
-    let serves = |name: &&&str| contender(name).paths.contains(&path) && is_present(name);
-    names.iter().filter(serves).copied().collect()
+    names.iter().copied().filter(|name| contender(name).paths.contains(&path)).collect()
 }
 
-fn is_present(name: &str) -> bool {
-    contenders::absent().iter().all(|(absent, _)| absent.name != name)
+/// Those of the named that cannot run here, and what would help.
+pub(super) fn absent(names: &[&'static str]) -> Vec<(&'static str, String)> {
+    let absent = contenders::absent().iter();
+    let named = absent.filter(|(absent, _)| names.contains(&absent.name));
+    named.map(|(absent, remedy)| (absent.name, remedy.clone())).collect()
 }
 
 /// A name of ours.

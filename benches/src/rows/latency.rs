@@ -9,7 +9,8 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::http::{contender, keep_alive, serving};
+use super::http::{SET_UP, USUAL, absent, contender, keep_alive};
+use crate::budget::Rank;
 use crate::contenders::pages::HELLO;
 use crate::contest::{Conditions, Row};
 use crate::load::Visit;
@@ -17,8 +18,6 @@ use crate::load::open::Open;
 use crate::metric::{self, Metrics};
 use crate::server::Server;
 
-const CONTENDERS: &[&str] =
-    &["floor", "tokio", "hyper", "axum", "squall-http", "squall-web", "nginx"];
 const VISIT: Visit = Visit { path: HELLO, connections: 64, depth: 1 };
 const SHARES: [u32; 3] = [50, 70, 90];
 /// The least time in which a peak is looked for.
@@ -31,7 +30,7 @@ pub(super) fn rows() -> Vec<Row> {
         Row {
             name: format!("latency/{share}"),
             title: format!("Latency at {share} % of the slowest contender's peak, open loop"),
-            contenders: serving(CONTENDERS, HELLO),
+            contenders: USUAL.to_vec(),
             bases: &["floor", "tokio", "hyper"],
             columns: &[
                 "p99_us",
@@ -44,8 +43,10 @@ pub(super) fn rows() -> Vec<Row> {
                 "requests_per_second",
                 "generator_lag_p99_us",
             ],
+            absent: absent(USUAL),
+            rank: Rank::Side,
             weight: 3.0,
-            rounds_max: usize::MAX,
+            set_up: SET_UP,
             serves_pages: true,
             measure: Box::new(move |name, conditions| {
                 let peak = match slowest.get() {
@@ -66,7 +67,9 @@ pub(super) fn rows() -> Vec<Row> {
 fn slowest_peak(conditions: Conditions) -> io::Result<f64> {
     let conditions = Conditions { seconds: conditions.seconds.max(PEAK_SECONDS), ..conditions };
     let mut slowest = f64::INFINITY;
-    for name in serving(CONTENDERS, HELLO) {
+    let absent = absent(USUAL);
+    let absent = |name: &str| absent.iter().any(|(absent, _)| *absent == name);
+    for name in USUAL.iter().copied().filter(|name| !absent(name)) {
         let server = Server::start(contender(name), conditions.cores.server)?;
         let seen = keep_alive(&server, VISIT, conditions)?;
         let peak = metric::get(&seen, "requests_per_second").expect("every load tells it");

@@ -4,9 +4,10 @@
 //! in [`GROUPS`]. Rows that need no server are a line in `rows/worker.rs`. Read next: `rows/http.rs`.
 
 mod demo;
-mod flat;
+pub(crate) mod flat;
 mod http;
 mod latency;
+mod syscalls;
 pub(crate) mod worker;
 
 use crate::contest::Row;
@@ -15,7 +16,8 @@ use crate::contest::Row;
 type Group = fn() -> Vec<Row>;
 
 /// Every group, in the order of the report.
-const GROUPS: &[Group] = &[http::rows, flat::rows, latency::rows, worker::rows, demo::rows];
+const GROUPS: &[Group] =
+    &[http::rows, flat::rows, syscalls::rows, latency::rows, worker::rows, demo::rows];
 
 /// Every row.
 pub(crate) fn all() -> Vec<Row> {

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
+use crate::budget::Rank;
 use crate::contest::{Conditions, Row};
 use crate::metric::Metrics;
 use crate::options::Work;
@@ -25,68 +26,89 @@ pub(crate) struct Module {
     /// Measures one operation of one contender; the first number is the headline. An error of
     /// the kind `Unsupported` says that this contender has no such operation.
     pub(crate) run: Run,
+    /// Why nothing of it can run here, and what would help.
+    pub(crate) missing: fn() -> Option<String>,
     pub(crate) bases: &'static [&'static str],
     /// Whether it stays on the server's core; otherwise it has all of them.
     pub(crate) pinned: bool,
+    pub(crate) rank: Rank,
     /// How long a measurement takes, as a multiple of `--seconds`.
     pub(crate) weight: f64,
-    /// Rounds of a subject that is slow to set up.
-    pub(crate) rounds_max: usize,
+    /// Seconds that a measurement needs besides, roughly.
+    pub(crate) set_up: f64,
 }
 
-/// Every module, one line each.
+/// Every subject, and again where operations need more time or deserve less.
 pub(crate) const MODULES: &[Module] = &[
-    Module {
-        name: "runtime",
-        contenders: runtime::CONTENDERS,
-        operations: runtime::OPERATIONS,
-        run: runtime::run,
-        bases: &["floor", "tokio"],
-        pinned: true,
-        weight: 1.0,
-        rounds_max: usize::MAX,
-    },
-    Module {
-        name: "echo",
-        contenders: echo::CONTENDERS,
-        operations: echo::OPERATIONS,
-        run: echo::run,
-        bases: &["floor", "tokio"],
-        pinned: false, // it pins its own two threads
-        weight: 1.0,
-        rounds_max: usize::MAX,
-    },
+    RUNTIME,
+    Module { operations: runtime::MILLION, set_up: 0.5, ..RUNTIME },
+    // In a full run a second, and so a hundred thousand timers.
+    Module { operations: runtime::DUE, weight: 8.0, set_up: 0.4, ..RUNTIME },
+    ECHO,
+    Module { operations: echo::LONGER, rank: Rank::Side, ..ECHO },
     Module {
         name: "idle",
         contenders: idle::CONTENDERS,
         operations: idle::OPERATIONS,
         run: idle::run,
+        missing: || None,
         bases: &["hyper"],
         pinned: false,
-        weight: 1.0,
-        rounds_max: 1,
+        rank: Rank::Once,
+        weight: 4.0,
+        set_up: 3.0,
     },
     Module {
         name: "scaling",
         contenders: scaling::CONTENDERS,
         operations: scaling::OPERATIONS,
         run: scaling::run,
+        missing: || None,
         bases: &["1-loop"],
         pinned: false,
+        rank: Rank::Side,
         weight: 3.0,
-        rounds_max: usize::MAX,
+        set_up: 0.3,
     },
     Module {
         name: "mongo",
         contenders: mongo::CONTENDERS,
         operations: mongo::OPERATIONS,
         run: mongo::run,
+        missing: mongo::missing,
         bases: &["floor", "mongodb", "mongodb-raw"],
         pinned: true,
+        rank: Rank::Main,
         weight: 2.0,
-        rounds_max: usize::MAX,
+        set_up: 0.15,
     },
 ];
+
+const RUNTIME: Module = Module {
+    name: "runtime",
+    contenders: runtime::CONTENDERS,
+    operations: runtime::OPERATIONS,
+    run: runtime::run,
+    missing: || None,
+    bases: &["floor", "tokio"],
+    pinned: true,
+    rank: Rank::Main,
+    weight: 1.0,
+    set_up: 0.02,
+};
+
+const ECHO: Module = Module {
+    name: "echo",
+    contenders: echo::CONTENDERS,
+    operations: echo::OPERATIONS,
+    run: echo::run,
+    missing: || None,
+    bases: &["floor", "tokio"],
+    pinned: false, // it pins its own two threads
+    rank: Rank::Main,
+    weight: 1.0,
+    set_up: 0.03,
+};
 
 /// The name that stands for all numbers when there are none.
 const ABSENT: &str = "absent";
@@ -99,14 +121,19 @@ pub(super) fn rows() -> Vec<Row> {
 }
 
 fn row(module: &'static Module, operation: &'static str) -> Row {
+    let absent = (module.missing)().map_or_else(Vec::new, |remedy| {
+        module.contenders.iter().map(|&name| (name, remedy.clone())).collect()
+    });
     Row {
         name: format!("{}/{operation}", module.name),
         title: format!("{}: {}", module.name, operation.replace(['_', '-'], " ")),
         contenders: module.contenders.to_vec(),
         bases: module.bases,
         columns: &[],
+        absent,
+        rank: module.rank,
         weight: module.weight,
-        rounds_max: module.rounds_max,
+        set_up: module.set_up,
         serves_pages: false,
         measure: Box::new(move |contender, conditions| {
             measure(module, contender, operation, conditions)

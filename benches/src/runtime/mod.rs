@@ -7,6 +7,7 @@
 mod floor;
 mod place;
 mod squall;
+mod timers;
 mod tokio;
 mod work;
 
@@ -25,12 +26,18 @@ pub(crate) const OPERATIONS: &[&str] = &[
     "yield-1",
     "yield-100",
     "ping-pong",
-    "timer",
-    "timer-1m",
-    "timer-due",
     "sleep-1ms",
     "remote-wake",
+    "timer",
+    "timer-1k",
+    "timer-100k",
 ];
+
+/// What is slow to set up: a million timers are pending before the clock runs.
+pub(crate) const MILLION: &[&str] = &["timer-1m"];
+
+/// What needs time: a hundred thousand timers a second fall due.
+pub(crate) const DUE: &[&str] = &["timer-due"];
 
 /// One measurement.
 pub(crate) fn run(
@@ -97,16 +104,14 @@ pub(crate) fn thread_time() -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use super::{CONTENDERS, OPERATIONS, percentile_us, run};
+    use super::{CONTENDERS, DUE, OPERATIONS, percentile_us, run};
     use std::time::Duration;
 
-    /// Each in a thread of its own, for a runtime belongs to a thread. The large ones are left out.
+    /// Each in a thread of its own, for a runtime belongs to a thread. The million is left out.
     #[test]
     fn every_contender_does_every_small_operation() {
         for contender in CONTENDERS {
-            for operation in
-                OPERATIONS.iter().filter(|name| !["timer-1m", "timer-due"].contains(name))
-            {
+            for operation in OPERATIONS.iter().chain(DUE) {
                 let numbers = std::thread::spawn(move || run(contender, operation, 0.01)).join();
                 let numbers = numbers.expect("no panic").expect("no error");
                 for (name, value) in numbers {

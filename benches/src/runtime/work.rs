@@ -1,26 +1,28 @@
 //! What is measured, written once for every runtime.
 //!
 //! Each operation repeats a batch until its time is over and gives the mean, or percentiles where
-//! single events are timed. Knows runtimes by their trait only. Read next: `place.rs`.
+//! single events are timed. Knows runtimes by their trait only. Read next: `timers.rs`, `place.rs`.
 
 use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rustix::thread::CpuSet;
 
 use super::place::{Place, Yield};
+use super::timers::{due, timers};
 use super::{ARRIVED, Runtime, percentile_us, thread_time};
 use crate::machine;
 
-type Numbers = Vec<(&'static str, f64)>;
+pub(super) type Numbers = Vec<(&'static str, f64)>;
 
 /// An operation's name, as the command line gives it.
 pub(super) fn find(name: &str) -> io::Result<&'static str> {
-    let found = super::OPERATIONS.iter().find(|operation| **operation == name);
+    let all = [super::OPERATIONS, super::MILLION, super::DUE];
+    let found = all.iter().copied().flatten().find(|operation| **operation == name);
     found.copied().ok_or_else(|| io::Error::other(format!("no operation {name}")))
 }
 
@@ -37,9 +39,11 @@ pub(super) fn measure<R: Runtime>(
             "yield-1" => Ok(vec![("each_ns", repeat(length, || yields::<R>(1)).await)]),
             "yield-100" => Ok(vec![("each_ns", repeat(length, || yields::<R>(100)).await)]),
             "ping-pong" => Ok(vec![("each_ns", repeat(length, ping_pong::<R>).await)]),
-            "timer" => Ok(timers::<R>(0, length)),
-            "timer-1m" => Ok(timers::<R>(1_000_000, length)),
-            "timer-due" => Ok(due::<R>().await),
+            "timer" => Ok(timers::<R>(0, length).await),
+            "timer-1k" => Ok(timers::<R>(1_000, length).await),
+            "timer-100k" => Ok(timers::<R>(100_000, length).await),
+            "timer-1m" => Ok(timers::<R>(1_000_000, length).await),
+            "timer-due" => due::<R>(length).await,
             "sleep-1ms" => Ok(sleeps::<R>(length).await),
             _ => remote_wakes::<R>(length).await,
         };
@@ -48,30 +52,31 @@ pub(super) fn measure<R: Runtime>(
     numbers.replace(Ok(Numbers::new()))
 }
 
-/// Nanoseconds for one of what `batch` does, which answers how many it did.
+/// Nanoseconds for one of what `batch` does, which answers how many it did. It never sleeps, so
+/// the processor time of its thread is the time that it takes on a machine of its own.
 async fn repeat(length: Duration, batch: impl AsyncFn() -> u64) -> f64 {
     batch().await; // tables grow and code is paged in
-    let (began, mut done) = (Instant::now(), 0);
+    let (began, before, mut done) = (Instant::now(), thread_time(), 0);
     while began.elapsed() < length {
         done += batch().await;
     }
-    began.elapsed().as_nanos() as f64 / done as f64
+    thread_time().saturating_sub(before).as_nanos() as f64 / done as f64
 }
 
 /// Counts those who have finished, and tells the one who waits for all of them.
 #[derive(Default)]
-struct Finish {
+pub(super) struct Finish {
     left: AtomicU64,
-    all: Place,
+    pub(super) all: Place,
 }
 
 impl Finish {
-    fn of(count: u64) -> Arc<Self> {
+    pub(super) fn of(count: u64) -> Arc<Self> {
         Arc::new(Self { left: AtomicU64::new(count), all: Place::default() })
     }
 
     /// There is one thread: no need for an atomic subtraction.
-    fn one(&self) {
+    pub(super) fn one(&self) {
         let left = self.left.load(Ordering::Relaxed) - 1;
         self.left.store(left, Ordering::Relaxed);
         if left == 0 {
@@ -92,7 +97,7 @@ async fn callbacks<R: Runtime>() -> u64 {
 }
 
 /// Started, run, and over after the first step.
-async fn spawns<R: Runtime>() -> u64 {
+pub(super) async fn spawns<R: Runtime>() -> u64 {
     let finish = Finish::of(1_000);
     for _ in 0..1_000 {
         let finish = Arc::clone(&finish);
@@ -138,74 +143,6 @@ async fn ping_pong<R: Runtime>() -> u64 {
     });
     finish.all.take().await;
     1_000
-}
-
-/// Marsaglia's xorshift: the same delays for everybody.
-struct Chance(u64);
-
-impl Chance {
-    fn new() -> Self {
-        Self(88_172_645_463_325_252)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
-    }
-}
-
-/// Inserts and cancels a thousand timers at a time, while others are pending all along.
-fn timers<R: Runtime>(pending: usize, length: Duration) -> Numbers {
-    let mut chance = Chance::new();
-    let mut delay = || Duration::from_secs(60) + Duration::from_micros(chance.below(3_540_000_000));
-    let pending: Vec<_> = (0..pending).map(|_| R::insert_timer(delay())).collect();
-    let (mut inserting, mut cancelling) = (Duration::ZERO, Duration::ZERO);
-    let (mut done, began, mut timers) = (0, Instant::now(), Vec::with_capacity(1_000));
-    // The floor does not forget: without a limit its heap would fill the memory.
-    while began.elapsed() < length && done < 2_000_000 {
-        let before = Instant::now();
-        timers.extend((0..1_000).map(|_| R::insert_timer(delay())));
-        inserting += before.elapsed();
-        let before = Instant::now();
-        timers.drain(..).for_each(R::cancel_timer);
-        cancelling += before.elapsed();
-        done += 1_000;
-    }
-    pending.into_iter().for_each(R::cancel_timer);
-    let each = |time: Duration| time.as_nanos() as f64 / f64::from(done);
-    vec![("insert_ns", each(inserting)), ("cancel_ns", each(cancelling))]
-}
-
-/// A hundred thousand coroutines sleep until some moment of the same second.
-async fn due<R: Runtime>() -> Numbers {
-    const COUNT: u64 = 100_000;
-    let finish = Finish::of(COUNT);
-    let late = Arc::new(Mutex::new(Vec::with_capacity(COUNT as usize)));
-    let (start, mut chance) = (Instant::now() + Duration::from_secs(1), Chance::new());
-    for number in 1..=COUNT {
-        let due = start + Duration::from_micros(chance.below(1_000_000));
-        let (late, finish) = (Arc::clone(&late), Arc::clone(&finish));
-        R::spawn_sleeper(due, move || {
-            late.lock().expect("nobody panics").push(due.elapsed());
-            finish.one();
-        });
-        if number % 1_000 == 0 {
-            spawns::<R>().await; // a runtime that starts them later does it now
-        }
-    }
-    let ready = Instant::now() < start;
-    let before = thread_time();
-    finish.all.take().await;
-    let cpu = thread_time().saturating_sub(before).as_secs_f64() * 1e6 / COUNT as f64;
-    let mut late = late.lock().expect("nobody panics");
-    assert!(ready, "a second was not enough to start all sleepers");
-    vec![
-        ("late_p50_us", percentile_us(&mut late, 0.5)),
-        ("late_p99_us", percentile_us(&mut late, 0.99)),
-        ("cpu_us", cpu),
-    ]
 }
 
 async fn sleeps<R: Runtime>(length: Duration) -> Numbers {
