@@ -84,15 +84,21 @@ impl Timers {
         TimeoutHandle(token)
     }
 
+    #[inline]
     fn cancel(&mut self, handle: TimeoutHandle) -> Option<Action> {
         let action = self.actions.remove(handle.0);
-        let tombstones = self.heap.len() - self.actions.len().min(self.heap.len());
-        if tombstones > TOMBSTONES_TOLERATED && tombstones > self.heap.len() / 2 {
-            let actions = &self.actions;
-            self.heap.retain(|Reverse(entry)| actions.get(Token::from_u64(entry.slot)).is_some());
-            self.heap.shrink_to(2 * self.heap.len() + TOMBSTONES_TOLERATED);
+        if self.heap.len() > 2 * self.actions.len() + TOMBSTONES_TOLERATED {
+            self.sweep();
         }
         action
+    }
+
+    /// Takes the tombstones out of the heap; they were the larger half.
+    #[inline(never)]
+    fn sweep(&mut self) {
+        let actions = &self.actions;
+        self.heap.retain(|Reverse(entry)| actions.contains(Token::from_u64(entry.slot)));
+        self.heap.shrink_to(2 * self.heap.len() + TOMBSTONES_TOLERATED);
     }
 
     pub(super) fn shrink_to_fit(&mut self) {
