@@ -85,7 +85,9 @@ impl IoLoop {
         let settler = Settler::new(place, (who, number));
         let (future, keeper) = (settler.future(), settler.keeper());
         let body = async move { settler.settle(outcome(coroutine.await)) };
-        runner.begin(self, number, place, Box::pin(Some(body)), (keeper, None));
+        // Made where it is going to live, as far as the compiler can.
+        let frame = Box::into_pin(Box::write(Box::new_uninit(), Some(body)));
+        runner.begin(self, number, place, frame, (keeper, None));
         future
     }
 

@@ -314,7 +314,8 @@ impl<T> std::future::Future for Future<T> {
 
 impl<T: 'static> Cell<T> {
     fn pending(place: &'static Location<'static>, canceller: Option<Canceller>) -> Rc<Self> {
-        Rc::new(Self {
+        // Unlike `Rc::new`, this makes it where it is going to lie: a copy costs as much as all the rest.
+        Rc::new_cyclic(|_| Self {
             state: RefCell::new(State::Pending(Waiters { first: None, rest: Vec::new() })),
             place,
             canceller: std::cell::Cell::new(canceller),
