@@ -53,7 +53,7 @@ pub use self::trace::TextTrace;
 
 /// The loop does not wake for timers alone more often than this: deadlines that lie closer together
 /// share a wake-up, which costs ten times as much as a timer. One that is alone is not delayed.
-const TIMER_WAKES_APART: Duration = Duration::from_micros(110);
+const TIMER_WAKES_APART: Duration = Duration::from_micros(90);
 
 /// The lists of a turn keep so much room for the next one; only a crowd needs more.
 const LIST_KEPT: usize = 16 * 1024;
