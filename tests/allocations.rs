@@ -4,13 +4,17 @@
 //! test has a thread and a loop of its own.
 #![allow(clippy::unwrap_used, reason = "a test that unwraps in vain has failed, as it should")]
 
+use std::cell::RefCell;
+use std::future::poll_fn;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::rc::Rc;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use allocation_counter::{AllocationInfo, measure};
-use squall::coroutine::sleep;
+use squall::coroutine::{sleep, yield_now};
+use squall::future::Future;
 use squall::http::{Headers, HttpServer, Request, Responder, Service, Status};
 use squall::ioloop::IoLoop;
 use squall::iostream::IoStream;
@@ -224,6 +228,37 @@ fn a_second_crowd_of_coroutines_leaves_as_much_as_it_brought() {
     let counted = measure(crowd);
     assert_eq!(counted.count_current, 0, "{counted:?}");
     assert!(io_loop.coroutines().is_empty());
+    io_loop.close();
+}
+
+#[test]
+fn a_crowd_of_coroutines_takes_its_places_along() {
+    let io_loop = IoLoop::new().unwrap();
+    let kept: Rc<RefCell<Vec<Waker>>> = Rc::default();
+    assert!(io_loop.spawn(async {}).done());
+    let counted = measure(|| {
+        let wait_for_ever = || {
+            let kept = Rc::clone(&kept);
+            poll_fn(move |context| {
+                if kept.borrow().is_empty() {
+                    kept.borrow_mut().push(context.waker().clone());
+                }
+                Poll::<()>::Pending
+            })
+        };
+        let crowd: Vec<_> = (0..20_000).map(|_| io_loop.spawn(wait_for_ever())).collect();
+        assert_eq!(io_loop.coroutines().len(), 20_000);
+        assert!(crowd.iter().all(Future::cancel));
+    });
+    assert!(io_loop.coroutines().is_empty());
+    assert!(counted.bytes_current < 10_000, "{counted:?}");
+    // Who wakes a place that is gone wakes nobody, and the next ones get places again.
+    kept.borrow().iter().for_each(Waker::wake_by_ref);
+    let next = io_loop.run_sync(async {
+        yield_now().await;
+        7
+    });
+    assert_eq!(next.unwrap(), 7);
     io_loop.close();
 }
 

@@ -80,14 +80,14 @@ impl IoLoop {
         outcome: impl FnOnce(R) -> Result<T, future::Error> + 'static,
     ) -> Future<T> {
         let runner = Runner::of(self);
-        let number = runner.reserve(self);
+        let slot = runner.reserve(self);
         let who: Weak<dyn Cancel> = Rc::downgrade(&runner) as _;
-        let settler = Settler::new(place, (who, number));
+        let settler = Settler::new(place, (who, slot.number()));
         let (future, keeper) = (settler.future(), settler.keeper());
         let body = async move { settler.settle(outcome(coroutine.await)) };
         // Made where it is going to live, as far as the compiler can.
         let frame = Box::into_pin(Box::write(Box::new_uninit(), Some(body)));
-        runner.begin(self, number, place, frame, (keeper, None));
+        runner.begin(self, &slot, place, frame, (keeper, None));
         future
     }
 
@@ -101,9 +101,9 @@ impl IoLoop {
         coroutine: impl FnOnce() -> F,
     ) {
         let runner = Runner::of(self);
-        let number = runner.reserve(self);
+        let slot = runner.reserve(self);
         let (frame, home) = frames.fill(coroutine);
-        runner.begin(self, number, place, frame, (keeper, Some(home)));
+        runner.begin(self, &slot, place, frame, (keeper, Some(home)));
     }
 
     /// Runs the loop until `coroutine` is done (T006).

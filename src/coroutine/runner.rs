@@ -31,7 +31,7 @@ pub(super) struct Runner {
 }
 
 /// A place for one coroutine at a time.
-struct Slot {
+pub(super) struct Slot {
     key: u32,
     waker: Waker,
     /// The same waker, by its own type.
@@ -49,6 +49,9 @@ struct Slot {
     wait: Cell<Option<WaitNote>>,
     since: Cell<Instant>,
 }
+
+/// Fewer slots than these are no crowd's, and stay.
+const CROWD: usize = 1024;
 
 /// No coroutine has this number.
 const NOBODY: u64 = 0;
@@ -83,33 +86,32 @@ impl Runner {
         })
     }
 
-    /// The number of the next coroutine, and the slot it will live in.
-    pub(super) fn reserve(&self, io_loop: &IoLoop) -> u64 {
+    /// The slot of the next coroutine, which has its number from now on.
+    pub(super) fn reserve(&self, io_loop: &IoLoop) -> Rc<Slot> {
         self.spawned.set(self.spawned.get() + 1);
         let vacant = self.free.borrow_mut().pop();
-        let key = vacant.unwrap_or_else(|| {
+        let slot = vacant.and_then(|key| self.slot(key)).unwrap_or_else(|| {
             let mut slots = self.slots.borrow_mut();
             let key = slots.len() as u32;
-            slots
-                .push(Rc::new(Slot::new(key, SlotWaker::new(self.loop_id, key, io_loop.remote()))));
-            key
+            let slot = Rc::new(Slot::new(SlotWaker::new(self.loop_id, key, io_loop.remote()), key));
+            slots.push(Rc::clone(&slot));
+            slot
         });
-        (self.spawned.get() << SLOT_BITS) | u64::from(key)
+        slot.tenant.set((self.spawned.get() << SLOT_BITS) | u64::from(slot.key));
+        slot
     }
 
     /// Moves it in and runs the first step, in the caller's turn. `keeper` is told how it ended.
     pub(super) fn begin(
         &self,
         io_loop: &IoLoop,
-        number: u64,
+        slot: &Slot,
         place: &'static Location<'static>,
         frame: BoxedFrame,
         (keeper, home): (Rc<dyn Keeper>, Option<Home>),
     ) {
         let _current = io_loop.enter_for_a_step();
-        let Some(slot) = self.slot(slot_of(number)) else { return };
-        slot.shared.set_tenant(number);
-        slot.tenant.set(number);
+        slot.shared.set_tenant(slot.number());
         slot.place.set(place);
         slot.keeper.set(Some(keeper));
         slot.home.set(home);
@@ -117,8 +119,9 @@ impl Runner {
         slot.since.set(io_loop.now());
         slot.frame.replace(Some(frame));
         // An observer may list the coroutines: nothing is borrowed.
-        io_loop.observe(|observer| observer.coroutine_spawn(CoroutineId(number), place));
-        self.run(io_loop, &slot);
+        let id = CoroutineId(slot.number());
+        io_loop.observe(|observer| observer.coroutine_spawn(id, place));
+        self.run(io_loop, slot);
     }
 
     fn slot(&self, key: u32) -> Option<Rc<Slot>> {
@@ -165,7 +168,7 @@ impl Runner {
         let home = slot.home.take();
         let lived_here = slot.tenant.get() == number;
         let mut estate = Estate { frame, keeper: lived_here.then(|| slot.vacate()).flatten() };
-        self.free.borrow_mut().push(slot.key);
+        self.release(slot.key);
         if lived_here {
             io_loop.observe(|observer| observer.coroutine_end(CoroutineId(number)));
         }
@@ -181,13 +184,36 @@ impl Runner {
     fn evict(&self, number: u64) -> Option<Estate> {
         let slot = self.slot(slot_of(number)).filter(|slot| slot.tenant.get() == number)?;
         let keeper = slot.vacate();
-        let Ok(mut frame) = slot.frame.try_borrow_mut() else {
+        let Ok(frame) = slot.frame.try_borrow_mut().map(|mut frame| frame.take()) else {
             return Some(Estate { frame: None, keeper });
         };
-        self.free.borrow_mut().push(slot.key);
-        let estate = Estate { frame: frame.take(), keeper };
         slot.home.take();
-        Some(estate)
+        self.release(slot.key);
+        Some(Estate { frame, keeper })
+    }
+
+    /// Nobody lives in this slot any more.
+    fn release(&self, key: u32) {
+        self.free.borrow_mut().push(key);
+        let slots = self.slots.borrow().len();
+        let stay = slots - self.free.borrow().len();
+        // Looked at each time the number of those who stay is halved.
+        if slots > CROWD && stay < slots / 8 && (stay.is_power_of_two() || stay == 0) {
+            self.tidy_after_a_crowd();
+        }
+    }
+
+    /// Drops the slots behind the last one that is lived in. Their wakers may live on: they wake whoever
+    /// gets a slot of the same key, which is one needless poll.
+    #[cold]
+    fn tidy_after_a_crowd(&self) {
+        let mut slots = self.slots.borrow_mut();
+        let stay = slots.iter().rposition(|slot| !slot.is_empty()).map_or(0, |last| last + 1);
+        slots.truncate(stay);
+        slots.shrink_to_fit();
+        let mut free = self.free.borrow_mut();
+        free.retain(|key| (*key as usize) < stay);
+        free.shrink_to_fit();
     }
 
     /// Every coroutine that is not over, oldest first.
@@ -208,7 +234,7 @@ impl Runner {
 }
 
 impl Slot {
-    fn new(key: u32, waker: SlotWaker) -> Self {
+    fn new(waker: SlotWaker, key: u32) -> Self {
         let shared = Arc::new(waker);
         Self {
             key,
@@ -224,7 +250,18 @@ impl Slot {
         }
     }
 
-    /// Nobody lives here any more.
+    /// The tenant's number.
+    pub(super) fn number(&self) -> u64 {
+        self.tenant.get()
+    }
+
+    /// Nobody lives here, and nobody's body is being polled either.
+    fn is_empty(&self) -> bool {
+        let vacated = self.frame.try_borrow().is_ok_and(|frame| frame.is_none());
+        vacated && self.tenant.get() == NOBODY
+    }
+
+    /// The tenancy is over.
     fn vacate(&self) -> Option<Rc<dyn Keeper>> {
         self.tenant.set(NOBODY);
         self.keeper.take()
