@@ -1,4 +1,5 @@
 //! What a crowd has freed goes back to the system. Alone in its program: it counts the program's memory.
+#![allow(clippy::unwrap_used, reason = "a test that unwraps in vain has failed, as it should")]
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 
 use reactor::trim_heap;

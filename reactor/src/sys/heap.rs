@@ -1,7 +1,7 @@
 //! Memory that a crowd has left, given back to the system.
 //!
 //! The C library of most Linux systems keeps freed pages for the next crowd, which may never come. Here
-//! because the one call is C. Knows nothing of who freed what. Read next: malloc_trim(3).
+//! because the one call is C. Knows nothing of who freed what. Read next: `malloc_trim(3)`.
 
 /// Gives whole pages of freed memory back to the system, where the allocator would keep them (glibc); does
 /// nothing elsewhere. Takes about a millisecond for ten megabytes, so call it when a crowd has left.
