@@ -14,6 +14,7 @@ use bson::{RawDocumentBuf, doc, rawdoc};
 use squall::ioloop::IoLoop;
 use squall::mongo::embedded::Server;
 use squall::mongo::{Collection, Error, MongoClient};
+use squall::proto::mongo::decode::Decoder;
 
 /// Documents of four fields, one of them a text.
 const DOCUMENTS: u64 = 1_000;
@@ -116,4 +117,21 @@ fn insert_one_of_bytes_allocates_little() {
         }
     });
     assert!(counted <= 3 * DOCUMENTS + 20, "{counted}");
+}
+
+/// One large document among small ones is paid for once, not with each of those that follow.
+#[test]
+fn a_large_document_does_not_make_its_neighbours_dear() {
+    for names in [200, 100_000] {
+        let large = (0..names).map(|n| (format!("name {n}"), bson::Bson::Null)).collect();
+        let large = doc! { "a": bson::Bson::Document(large) }.to_vec().unwrap();
+        let large = bson::RawDocument::from_bytes(&large).unwrap();
+        let small = rawdoc! { "a": null };
+        let mut decoder = Decoder::default();
+        for document in [&*small, large, large, large, &*small, &*small, &*small] {
+            decoder.decode(document).unwrap();
+        }
+        let counted = measure(|| assert_eq!(decoder.decode(&small).unwrap().len(), 1));
+        assert!(counted.count_total <= 7, "{names} names: {counted:?}");
+    }
 }

@@ -91,7 +91,8 @@ impl Inner {
         let Some(reader) = self.state.borrow().reader_without_rest() else { return false };
         let mut outcome = Ok(());
         let mut read = |room: &mut [u8]| {
-            let count = self.state.borrow_mut().receive(room);
+            let room_max = room.len().min(self.limits.chunk());
+            let count = self.state.borrow_mut().receive(&mut room[..room_max]);
             count.unwrap_or_else(|error| {
                 outcome = Err(error);
                 0

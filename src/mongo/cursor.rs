@@ -303,13 +303,17 @@ impl Cursor {
                 if let Some(skip) = skip {
                     body.append(cstr!("skip"), i64::try_from(*skip).unwrap_or(i64::MAX));
                 }
+                let mut batch = self.first_batch();
                 if let Some(limit) = limit.filter(|limit| *limit != 0) {
                     body.append(cstr!("limit"), limit.saturating_abs());
                     if limit < 0 {
                         body.append(cstr!("singleBatch"), true);
+                        // There will be no other batch.
+                        let all = self.options.batch_size.is_none();
+                        batch = if all { limit.saturating_abs() } else { batch };
                     }
                 }
-                body.append(cstr!("batchSize"), self.first_batch());
+                body.append(cstr!("batchSize"), batch);
                 "find"
             }
             Source::Aggregate { pipeline } => {

@@ -90,10 +90,11 @@ impl Pattern {
     #[inline]
     fn may_match(&self, path: &str) -> bool {
         let (path, start) = (path.as_bytes(), self.start.as_bytes());
+        if self.regex.is_none() && path.len() != start.len() {
+            return false;
+        }
         let Some(last) = start.len().checked_sub(1) else { return true };
-        path.get(last) == start.get(last)
-            && path.starts_with(start)
-            && (path.len() == start.len() || self.regex.is_some())
+        path.get(last) == start.get(last) && path.starts_with(start)
     }
 
     /// The path that this pattern matches with `arguments` in its groups, percent-encoded.

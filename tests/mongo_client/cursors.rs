@@ -39,6 +39,22 @@ fn m070_borrowed_documents_cross_batches() {
     });
 }
 
+/// A negative limit is one batch, so it is asked for whole.
+#[test]
+fn a_negative_limit_larger_than_a_batch_comes_whole() {
+    everywhere(|| async {
+        let fake = Fake::start(|_| Answer::Say(cursor("firstBatch", 0, numbers(0, 2))));
+        let client = fake.client("");
+        let mut found = client.database("db").collection("c").find(doc! {}).limit(-2000);
+        assert_eq!(found.to_list(None).await.unwrap().len(), 2);
+        let asked = fake.seen().into_iter().find(|one| one.name() == "find").unwrap().command;
+        assert_eq!(asked.get_i64("limit").unwrap(), 2000);
+        assert_eq!(asked.get_i64("batchSize").unwrap(), 2000);
+        assert!(asked.get_bool("singleBatch").unwrap());
+        client.close();
+    });
+}
+
 /// What was in hand before the error is read first; the error comes once, then nothing.
 #[test]
 fn m070_an_error_in_the_middle_of_a_cursor() {

@@ -43,6 +43,8 @@ fn beginnings() {
     let paths =
         ["/", "/a", "/ab", "/abc", "/abb", "/ac", "/a.b", "/a(b", "/b", "a", "", "/é", "/éé", "/A"];
     let patterns = [
+        "",
+        "^$",
         "/a.*",
         "/ab?",
         "/ab*c?",

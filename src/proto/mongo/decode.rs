@@ -83,6 +83,9 @@ const MISSES_MAX: u8 = 2;
 /// Where the names change this often nothing is gained by keeping any.
 const CHANGES_MAX: u8 = 8;
 
+/// A document with more names than these is rather a table, and the next one has others.
+const NAMES_MAX: usize = 256;
+
 impl Decoder {
     /// Decodes the next document.
     ///
@@ -97,12 +100,18 @@ impl Decoder {
             if self.misses == MISSES_MAX {
                 self.misses = 0;
                 self.changes += 1;
-                let hopeless = self.changes == CHANGES_MAX;
+                let hopeless = self.changes == CHANGES_MAX || count_names(&fields) > NAMES_MAX;
                 self.names = if hopeless { Document::new() } else { names_of(&fields) };
             }
         }
         Ok(fields)
     }
+}
+
+/// The names in a document, and in documents in it.
+fn count_names(document: &Document) -> usize {
+    let inner = document.values().filter_map(Bson::as_document);
+    document.len() + inner.map(count_names).sum::<usize>()
 }
 
 /// The document without its values; a document in it stays one.
@@ -177,6 +186,8 @@ impl Walk<'_> {
         alike: &mut bool,
     ) -> Result<usize, DecodeError> {
         let element = shape::element(self.bytes, kind, at, end)?;
+        // Names that were copied in vain are a price that the next document must not pay again.
+        *alike &= kind == DOCUMENT || !matches!(slot, Bson::Document(_));
         let next = match element {
             Element::Nested { .. } if depth == DEPTH_MAX => {
                 return Err(ShapeError { offset: at, fault: Fault::TooDeep }.into());
